@@ -1,0 +1,143 @@
+"""The client: its life, its settings, and the resources as attributes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self, Unpack
+
+import aiohttp
+
+from cubicasa_async._version import __version__
+from cubicasa_async.config import Config, Environment, RequestOptions, Secret, Settings
+from cubicasa_async.core.runtime import Runtime
+from cubicasa_async.core.transport import Transport
+from cubicasa_async.resources.change_requests import ChangeRequests
+from cubicasa_async.resources.drafts import Drafts
+from cubicasa_async.resources.orders import Orders
+
+
+class AsyncCubiCasa:
+    """A client of the CubiCasa Integrate API v3.
+
+    ::
+
+        async with AsyncCubiCasa(api_key="...") as client:
+            order = await client.orders.get(order_id)
+
+    Making one opens nothing and needs no running event loop. Close it, or use `async with`. It may
+    be used under several event loops in turn; each has connections of its own, which end with it.
+
+    Args:
+        api_key: The key that the vendor gave you. It is sent to the base URL's host only.
+        environment: "production" (default) or "qa".
+        base_url: Where the API is, if it is neither; version included.
+        session: A session of yours whose connection pool is used, with its TLS and name
+            resolution. Its headers, cookies and timeouts are not, and it is never closed here.
+        runtime: Sources of time and chance; for tests.
+        **settings: Further settings, as Config describes them.
+
+    Attributes:
+        orders: Reading orders.
+        drafts: Making and changing draft orders.
+        change_requests: Asking for changes and following them.
+
+    Raises:
+        ConfigError: A setting cannot work.
+    """
+
+    orders: Orders
+    drafts: Drafts
+    change_requests: ChangeRequests
+
+    def __init__(
+        self,
+        api_key: str | Secret,
+        *,
+        environment: Environment | str | None = None,
+        base_url: str | None = None,
+        session: aiohttp.ClientSession | None = None,
+        runtime: Runtime | None = None,
+        **settings: Unpack[Settings],
+    ) -> None:
+        config = Config.make(
+            api_key=api_key, environment=environment, base_url=base_url, **settings
+        )
+        self._tie(config, session, runtime)
+
+    @classmethod
+    def from_env(
+        cls,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        session: aiohttp.ClientSession | None = None,
+        runtime: Runtime | None = None,
+        **settings: Unpack[Settings],
+    ) -> Self:
+        """A client from CUBICASA_API_KEY, CUBICASA_ENVIRONMENT and CUBICASA_BASE_URL.
+
+        Raises:
+            ConfigError: A variable is missing or cannot work.
+        """
+        client = cls.__new__(cls)
+        client._tie(Config.from_env(environ, **settings), session, runtime)  # noqa: SLF001 # its own
+        return client
+
+    def _tie(
+        self, config: Config, session: aiohttp.ClientSession | None, runtime: Runtime | None
+    ) -> None:
+        transport = Transport(
+            config, runtime=runtime or Runtime(), version=__version__, session=session
+        )
+        self._furnish(transport, config.options)
+
+    def _furnish(self, transport: Transport, options: RequestOptions) -> None:
+        self._transport = transport
+        self._options = options
+        self.orders = Orders(transport, options)
+        self.drafts = Drafts(transport, options)
+        self.change_requests = ChangeRequests(transport, options)
+
+    @property
+    def config(self) -> Config:
+        """The settings in force; the key in them does not show itself."""
+        return self._transport.config
+
+    @property
+    def runtime(self) -> Runtime:
+        """The sources of time and chance in use."""
+        return self._transport.runtime
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called, here or on a client that shares the pool."""
+        return self._transport.closed
+
+    def with_options(self, options: RequestOptions) -> Self:
+        """A client with other defaults that shares this one's pool, and is closed with it."""
+        derived = type(self).__new__(type(self))
+        derived._furnish(self._transport, options.over(self._options))  # noqa: SLF001 # its own
+        return derived
+
+    async def close(self) -> None:
+        """Close all connections; a second time does nothing.
+
+        Calls under way end with ClientClosedError, and their outcome says what is known.
+        """
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open"
+        return f"<{type(self).__name__} of {self.config.base_url} ({state})>"

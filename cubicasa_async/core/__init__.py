@@ -1,0 +1,1 @@
+"""The machinery of a call. It knows no endpoint and no resource."""

@@ -1,0 +1,172 @@
+"""Request bodies checked here, before anything is sent: all faults at once, each with its field.
+
+The server accepts unknown keys and ignores them (observed), so a misspelt optional field would
+vanish without a word. Nothing misspelt leaves this module.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar, cast
+
+import attrs
+
+from cubicasa_async.core.values import UNSET, wire_name, wire_names
+from cubicasa_async.errors import FieldError, InvalidInputError
+
+T = TypeVar("T")
+Check = Callable[[Any], Any]
+"""Takes a value, gives it back in the form that is sent, raises ValueError with the reason."""
+
+_CHECK = "cubicasa_async.check"
+_NESTED = "cubicasa_async.nested"
+_EMAIL = re.compile(r"[^@\s<>(),;:]+@[^@\s<>(),;:.]+(\.[^@\s<>(),;:.]+)+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
+
+
+def required(check: Check, *, wire: str | None = None) -> Any:
+    """An attrs field that must be given."""
+    return attrs.field(metadata=_metadata(check, wire))
+
+
+def optional(check: Check, *, wire: str | None = None) -> Any:
+    """An attrs field that may be left out, or be None to send null."""
+    return attrs.field(default=UNSET, metadata=_metadata(check, wire))
+
+
+def nested(cls: type) -> Any:
+    """An optional attrs field that holds another checked class, or a mapping of its fields."""
+    return attrs.field(default=UNSET, metadata={_NESTED: cls})
+
+
+def _metadata(check: Check, wire: str | None) -> dict[str, Any]:
+    return {_CHECK: check, **(wire_name(wire) if wire else {})}
+
+
+def text(value: Any) -> str:
+    """Text that is not blank."""
+    if not isinstance(value, str):
+        raise ValueError(f"must be text, not {type(value).__name__}")  # noqa: TRY004 # one kind of fault
+    if not value.strip():
+        raise ValueError("must not be empty")
+    if _CONTROL.search(value):
+        raise ValueError("holds control or replacement characters; the text is damaged")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds half a character (a lone surrogate)") from None
+    return str(value)
+
+
+def email(value: Any) -> str:
+    """One e-mail address."""
+    if not _EMAIL.fullmatch(text(value)):
+        raise ValueError(f"{value!r} is not an e-mail address")
+    return str(value)
+
+
+def boolean(value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"must be True or False, not {type(value).__name__}")  # noqa: TRY004 # as above
+    return value
+
+
+def between(low: float, high: float) -> Check:
+    """A finite number in a closed range."""
+
+    def check(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f"must be a number, not {type(value).__name__}")  # noqa: TRY004 # as above
+        if not math.isfinite(value) or not low <= value <= high:
+            raise ValueError(f"{value!r} is not between {low:g} and {high:g}")
+        return float(value)
+
+    return check
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Any number of texts."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise ValueError("must be a list of texts")  # noqa: TRY004 # as above
+    return tuple(text(item) for item in value)
+
+
+def some_texts(value: Any) -> tuple[str, ...]:
+    """At least one text."""
+    found = texts(value)
+    if not found:
+        raise ValueError("must hold at least one entry")
+    return found
+
+
+def build(cls: type[T], given: Mapping[str, object], *, what: str) -> T:
+    """Make a request body of `cls` from values by field name.
+
+    Values that are UNSET count as not given.
+
+    Raises:
+        InvalidInputError: Fields are missing, unknown or wrong; it names all of them.
+    """
+    values, faults = _collect(cls, given, "")
+    if faults:
+        raise InvalidInputError(f"{what} was not sent: its fields are not valid.", faults)
+    return cls(**values)
+
+
+def check_id(value: object, field: str) -> str:
+    """An identifier that can stand in a path.
+
+    Raises:
+        InvalidInputError: It is empty, not text, or would change the path.
+    """
+    found = str(value) if value is not None else ""
+    if not found or found in {".", ".."} or not found.isprintable() or " " in found:
+        raise InvalidInputError(
+            "The call was not sent: an identifier is not valid.",
+            [FieldError(field, f"{found!r} is not an identifier")],
+        )
+    return found
+
+
+def _collect(
+    cls: type, given: Mapping[str, object], prefix: str
+) -> tuple[dict[str, Any], list[FieldError]]:
+    fields = {field.name: field for field in attrs.fields(cls)}
+    values: dict[str, Any] = {}
+    faults: list[FieldError] = []
+    for name in given:
+        if name not in fields:
+            near = difflib.get_close_matches(str(name), fields, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(fields)}"
+            faults.append(FieldError(f"{prefix}{name}", f"unknown field; {hint}"))
+    for name, field in fields.items():
+        value = given.get(name, UNSET)
+        needed = field.default is attrs.NOTHING
+        if value is UNSET or (value is None and needed):
+            if needed:
+                faults.append(FieldError(prefix + name, "is required"))
+            continue
+        if value is None:
+            values[name] = None
+        elif inner := field.metadata.get(_NESTED):
+            values[name], inner_faults = _nested(inner, value, f"{prefix}{name}")
+            faults += inner_faults
+        else:
+            try:
+                values[name] = field.metadata[_CHECK](value)
+            except ValueError as exc:
+                faults.append(FieldError(prefix + name, str(exc)))
+    return values, faults
+
+
+def _nested(cls: type, value: object, name: str) -> tuple[object, list[FieldError]]:
+    if isinstance(value, cls):
+        value = {name: getattr(value, name) for name in wire_names(cls)}
+    if not isinstance(value, Mapping):
+        return None, [FieldError(name, f"must be a {cls.__name__} or a mapping of its fields")]
+    values, faults = _collect(cls, cast("Mapping[str, object]", value), f"{name}.")
+    return (None if faults else cls(**values)), faults

@@ -1,0 +1,401 @@
+"""The one module that makes HTTP calls: one loop of attempts under one deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import weakref
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, Final, TypeVar
+
+import aiohttp
+import attrs
+
+from cubicasa_async.config import Config, RequestOptions
+from cubicasa_async.core import failures, policy, wire
+from cubicasa_async.core.endpoint import Effect, Endpoint
+from cubicasa_async.core.limits import Gate, Priority
+from cubicasa_async.core.runtime import Runtime
+from cubicasa_async.errors import (
+    AnswerError,
+    Attempt,
+    ClientClosedError,
+    CubiCasaError,
+    DecodeError,
+    QueueTimeoutError,
+)
+
+T = TypeVar("T")
+logger = logging.getLogger("cubicasa_async")
+
+_MAX_HEADER: Final = 8190
+
+
+@attrs.define
+class _Mark:
+    """How far an attempt came. `sent` is only set on traced sessions."""
+
+    sent: bool = False
+
+
+class _OnlyOnce:
+    """Client middleware that stops aiohttp from repeating a request by itself, unseen by us."""
+
+    def __init__(self) -> None:
+        self._failure: Exception | None = None
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return await handler(request)
+        except Exception as exc:
+            self._failure = exc
+            raise
+
+
+async def _mark_sent(
+    _: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    __: aiohttp.TraceRequestHeadersSentParams,
+) -> None:
+    context.trace_request_ctx.sent = True
+
+
+@attrs.frozen
+class Borrowed:
+    """What is taken over from a session of the caller's: its pool, with TLS and name resolution.
+
+    Its headers, cookies, base URL and timeouts play no part, and it is never closed from here.
+    """
+
+    connector: aiohttp.BaseConnector
+    trace_configs: list[aiohttp.TraceConfig]
+
+    @classmethod
+    def from_session(cls, session: aiohttp.ClientSession) -> Borrowed:
+        """Take it over. Raises ClientClosedError if the session is closed."""
+        if session.connector is None or session.closed:
+            raise ClientClosedError("The session that was passed in is closed.")
+        return cls(session.connector, list(session.trace_configs))
+
+
+class _Lines:
+    """What is open on one event loop: a gate and two sessions over one pool of connections.
+
+    Tracing costs a good part of a call, so only calls with an effect use the traced session.
+    """
+
+    def __init__(
+        self, config: Config, runtime: Runtime, user_agent: str, own: Borrowed | None
+    ) -> None:
+        self.gate = Gate(config.concurrency, runtime)
+        self._owned = own is None
+        self._connector = (
+            aiohttp.TCPConnector(limit=0, ssl=config.ssl) if own is None else own.connector
+        )
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_headers_sent.append(_mark_sent)
+        inherited = [] if own is None else own.trace_configs
+        self.plain = self._session(config, user_agent, inherited)
+        self.traced = self._session(config, user_agent, [*inherited, tracing])
+        self._keeper = self._keep()
+
+    def _session(
+        self, config: Config, user_agent: str, traces: list[aiohttp.TraceConfig]
+    ) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=self._connector,
+            connector_owner=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip, deflate",
+                "User-Agent": user_agent,
+            },
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=config.connect_timeout),
+            auto_decompress=False,
+            trust_env=False,
+            trace_configs=traces,
+            max_line_size=_MAX_HEADER,
+            max_field_size=_MAX_HEADER,
+        )
+
+    async def _keep(self) -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            await self.plain.close()
+            await self.traced.close()
+            if self._owned:
+                await self._connector.close()
+
+    async def open(self) -> None:
+        """Tie the connections to the loop: it finishes its async generators before it closes."""
+        await anext(self._keeper)
+
+    async def close(self) -> None:
+        await self._keeper.aclose()
+
+
+class Transport:
+    """Sends calls and decides over repeats. Derived clients share it, and with it the pool.
+
+    Args:
+        config: Settings.
+        runtime: Sources of time and chance.
+        version: This library's version, for the User-Agent.
+        session: A session of the caller's whose pool is used; it stays open.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        runtime: Runtime,
+        version: str,
+        session: aiohttp.ClientSession | None = None,
+    ) -> None:
+        self.config = config
+        self.runtime = runtime
+        self._session = session
+        self._user_agent = (
+            f"cubicasa-async/{version} "
+            f"(Python {platform.python_version()}; aiohttp {aiohttp.__version__})"
+        )
+        self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Lines] = (
+            weakref.WeakKeyDictionary()
+        )
+        self.closed = False
+
+    async def close(self) -> None:
+        """Close all connections of this loop. Calls under way end with ClientClosedError."""
+        self.closed = True
+        lines = self._lines.pop(asyncio.get_running_loop(), None)
+        if lines is not None:
+            await lines.close()
+
+    async def call(
+        self,
+        endpoint: Endpoint[T],
+        *,
+        options: RequestOptions,
+        path: Mapping[str, str] | None = None,
+        query: Iterable[tuple[str, str]] = (),
+        body: object | None = None,
+        read: Callable[[Endpoint[T], wire.Answer], Any] = wire.read,
+    ) -> wire.Response[T]:
+        """Make one call: as many attempts as its effect allows, within its deadline.
+
+        Args:
+            endpoint: What is called.
+            options: Complete settings of the call.
+            path: Values for the path's variable parts, checked.
+            query: Query parameters in order.
+            body: The checked request body, an attrs object.
+            read: How the answer is read; by default into the endpoint's response class.
+
+        Raises:
+            CubiCasaError: It failed; `outcome` and `attempts` tell what is known.
+        """
+        if self.closed:
+            raise ClientClosedError("The client is closed. Make a new one.")
+        request = wire.build(
+            self.config.base_url, endpoint, path=path or {}, query=query, body=body
+        )
+        runtime = self.runtime
+        deadline = runtime.monotonic() + _seconds(options.deadline)
+        bounds = policy.waits(self.config.retry)
+        attempts: list[Attempt] = []
+        while True:
+            attempt = _Attempt(self, endpoint, request, options, deadline)
+            result = await attempt.run(read)
+            if isinstance(result, wire.Response):
+                return result
+            error = result
+            decision = self._decide(attempt, error, len(attempts) + 1, next(bounds))
+            slept = decision.seconds if isinstance(decision, policy.Sleep) else 0.0
+            attempts.append(attempt.record(error, slept))
+            logger.debug(
+                "%s attempt %d failed: %s", endpoint.operation, len(attempts), attempts[-1].error
+            )
+            if isinstance(decision, policy.Stop):
+                error.attempts = tuple(attempts)
+                error.operation = endpoint.operation
+                raise error
+            await runtime.sleep(slept)
+
+    def _decide(
+        self, attempt: _Attempt, error: CubiCasaError, tries: int, bound: float
+    ) -> policy.Sleep | policy.Stop:
+        runtime, now = self.runtime, self.runtime.monotonic()
+        retry_after = self._retry_after(error)
+        if retry_after is not None:
+            error.retry_at = runtime.utcnow() + timedelta(seconds=retry_after)
+            if isinstance(error, AnswerError) and error.status == 429:
+                attempt.lines.gate.pause(now + retry_after)
+        return policy.decide(
+            attempt.endpoint.effect,
+            error,
+            tries=tries,
+            retries=attempt.options.retries or 0,
+            wait=runtime.jitter(bound),
+            retry_after=retry_after,
+            now=now,
+            deadline=attempt.deadline,
+        )
+
+    def _retry_after(self, error: CubiCasaError) -> float | None:
+        if not isinstance(error, AnswerError):
+            return None
+        server_now = policy.parse_http_date(error.headers.get("date"))
+        return policy.parse_retry_after(
+            error.headers.get("retry-after"),
+            now=server_now or self.runtime.utcnow(),
+            longest=self.config.retry.longest_retry_after,
+        )
+
+    async def lines(self) -> _Lines:
+        """What is open on the running loop; opened now if need be."""
+        loop = asyncio.get_running_loop()
+        lines = self._lines.get(loop)
+        if lines is None:
+            borrowed = Borrowed.from_session(self._session) if self._session else None
+            lines = _Lines(self.config, self.runtime, self._user_agent, borrowed)
+            self._lines[loop] = lines
+            await lines.open()
+        return lines
+
+
+class _Attempt:
+    """One try of a call, from the gate to the read answer."""
+
+    lines: _Lines
+
+    def __init__(
+        self,
+        transport: Transport,
+        endpoint: Endpoint[Any],
+        request: wire.Request,
+        options: RequestOptions,
+        deadline: float,
+    ) -> None:
+        self.transport = transport
+        self.endpoint = endpoint
+        self.request = request
+        self.options = options
+        self.deadline = deadline
+        self._status: int | None = None
+        self._phase = "queue"
+        self._cause = ""
+        self._mark = _Mark()
+        runtime = transport.runtime
+        self._started, self._begun = runtime.utcnow(), runtime.monotonic()
+
+    async def run(
+        self, read: Callable[[Endpoint[Any], wire.Answer], Any]
+    ) -> wire.Response[Any] | CubiCasaError:
+        """Make the attempt. A failure is given back, of our kind and without the key."""
+        has_effect = self.endpoint.effect is not Effect.READ
+        try:
+            self.lines = await self.transport.lines()
+            answer = await self._exchange(traced=has_effect)
+            data = self._read(read, answer)
+            return wire.Response(data, answer.status, answer.headers, answer.body)
+        except CubiCasaError as exc:
+            error = exc
+        except failures.FOREIGN as exc:
+            sent = self._mark.sent if has_effect else None
+            error = failures.translate(exc, sent=sent, has_effect=has_effect)
+            self._cause = failures.in_short(exc)
+            error.args = (self.transport.config.api_key.redact(error.message),)
+            if self.transport.closed:
+                error = ClientClosedError(
+                    "The client was closed while the call was under way.", outcome=error.outcome
+                )
+        # What the layer below raised may hold the request's headers, so no link to it is kept.
+        error.__context__ = error.__cause__ = None
+        return error
+
+    def _read(self, read: Callable[[Endpoint[Any], wire.Answer], Any], answer: wire.Answer) -> Any:
+        try:
+            return read(self.endpoint, answer)
+        except (AnswerError, DecodeError):
+            # A server may echo the request. What an error keeps must not hold the key.
+            secret = self.transport.config.api_key
+            headers = {name: secret.redact(value) for name, value in answer.headers.items()}
+            body = secret.redact_bytes(answer.body)
+            return read(self.endpoint, wire.Answer(answer.status, headers, body))
+
+    async def _exchange(self, *, traced: bool) -> wire.Answer:
+        options, transport, gate = self.options, self.transport, self.lines.gate
+        await gate.enter(options.priority or Priority.INTERACTIVE, self.deadline)
+        try:
+            self._phase = "connect"
+            left = self.deadline - transport.runtime.monotonic()
+            if left <= 0:
+                raise QueueTimeoutError("The call's deadline passed before it could be sent.")
+            async with asyncio.timeout(min(_seconds(options.timeout), left)):
+                return await self._send(self.lines.traced if traced else self.lines.plain)
+        finally:
+            gate.leave()
+
+    async def _send(self, session: aiohttp.ClientSession) -> wire.Answer:
+        config, request = self.transport.config, self.request
+        headers = {**(self.options.headers or {}), "api-key": config.api_key.reveal()}
+        if request.body is not None:
+            headers["Content-Type"] = "application/json"
+        async with session.request(
+            request.method,
+            request.url,
+            data=request.body,
+            headers=headers,
+            allow_redirects=False,
+            proxy=config.proxy,
+            middlewares=(_OnlyOnce(),),
+            trace_request_ctx=self._mark,
+        ) as response:
+            self._phase, self._status = "answer", response.status
+            body = await _read_bounded(response, config.max_response_bytes)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            encoding = headers.get("content-encoding", "").strip().lower()
+            body = wire.inflate(body, encoding, config.max_response_bytes) if body else body
+            return wire.Answer(response.status, headers, body)
+
+    def record(self, error: CubiCasaError, slept: float) -> Attempt:
+        if self._phase == "connect" and self._mark.sent:
+            self._phase = "send"
+        secret = self.transport.config.api_key
+        return Attempt(
+            started=self._started,
+            duration=self.transport.runtime.monotonic() - self._begun,
+            phase=self._phase,
+            status=self._status,
+            outcome=error.outcome,
+            error=secret.redact(self._cause or failures.in_short(error)),
+            slept=slept,
+        )
+
+
+async def _read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    if (response.content_length or 0) > limit:
+        response.close()
+        raise wire.too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > limit:
+            response.close()
+            raise wire.too_large(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _seconds(value: float | None) -> float:
+    return float("inf") if value is None else value

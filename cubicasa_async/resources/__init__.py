@@ -1,0 +1,1 @@
+"""One room per resource: its classes, its endpoint declarations, its methods."""

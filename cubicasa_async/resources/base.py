@@ -1,0 +1,86 @@
+"""What every resource does: call an endpoint with checked values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+import attrs
+
+from cubicasa_async.config import RequestOptions
+from cubicasa_async.core import checks, wire
+from cubicasa_async.core.endpoint import Endpoint
+from cubicasa_async.core.paging import Pager, read_page
+from cubicasa_async.core.transport import Transport
+from cubicasa_async.core.walk import Page
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Resource:
+    """A group of operations over one transport.
+
+    Attributes:
+        transport: Sends the calls; shared by all resources and derived clients.
+        options: Defaults of this client's calls, complete.
+    """
+
+    transport: Transport = attrs.field(repr=False)
+    options: RequestOptions = attrs.field(repr=False)
+
+    async def _call(
+        self,
+        endpoint: Endpoint[T],
+        options: RequestOptions | None,
+        *,
+        ids: Mapping[str, object] | None = None,
+        query: Iterable[tuple[str, str]] = (),
+        body: object | None = None,
+    ) -> T:
+        path = {name: checks.check_id(value, name) for name, value in (ids or {}).items()}
+        response = await self.transport.call(
+            endpoint,
+            options=options.over(self.options) if options else self.options,
+            path=path,
+            query=query,
+            body=body,
+        )
+        return response.data
+
+    def _list(
+        self,
+        endpoint: Endpoint[T],
+        options: RequestOptions | None,
+        *,
+        ids: Mapping[str, object] | None = None,
+        query: Sequence[tuple[str, str]] = (),
+        limit: int | None,
+        cursor: str | None,
+        strict: bool,
+    ) -> Pager[T]:
+        path = {name: checks.check_id(value, name) for name, value in (ids or {}).items()}
+        complete = options.over(self.options) if options else self.options
+
+        async def fetch(offset: int, size: int) -> Page[T]:
+            def read(endpoint: Endpoint[T], answer: wire.Answer) -> Page[T]:
+                return read_page(endpoint, answer, offset)
+
+            response = await self.transport.call(
+                endpoint,
+                options=complete,
+                path=path,
+                query=[("limit", str(size)), ("offset", str(offset)), *query],
+                read=read,
+            )
+            page: Page[T] = response.data  # type: ignore[assignment] # what `read` made
+            return page
+
+        return Pager(
+            endpoint.operation,
+            [*path.items(), *query],
+            fetch,
+            limit=self.transport.config.page_size if limit is None else limit,
+            cursor=cursor,
+            strict=strict,
+        )

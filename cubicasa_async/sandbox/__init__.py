@@ -1,0 +1,37 @@
+"""A real, stateful HTTP server of the API, for tests and for trying things out.
+
+It imports nothing of the client: it validates requests by its own OpenAPI document, in which every
+operation has a grade of evidence. Tests judge a client by its ledger, never by the client.
+"""
+
+from __future__ import annotations
+
+from .contract import Contract, Operation
+from .faults import Fault, FaultPlan, Hit, Kind, Phase
+from .ledger import Entry, Ledger
+from .paging import Reading
+from .server import Sandbox, serve
+from .world import ChangeRequest, Mail, Office, Order, Purchase, Redelivery, User, World
+
+__all__ = [
+    "ChangeRequest",
+    "Contract",
+    "Entry",
+    "Fault",
+    "FaultPlan",
+    "Hit",
+    "Kind",
+    "Ledger",
+    "Mail",
+    "Office",
+    "Operation",
+    "Order",
+    "Phase",
+    "Purchase",
+    "Reading",
+    "Redelivery",
+    "Sandbox",
+    "User",
+    "World",
+    "serve",
+]

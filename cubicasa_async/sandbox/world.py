@@ -1,0 +1,365 @@
+"""The state of the sandbox: a company, its people and its orders.
+
+Ids come from a seed and times from a clock, so a run can be repeated exactly.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from .collection import NewestFirst
+
+__all__ = [
+    "ChangeRequest",
+    "Mail",
+    "Office",
+    "Order",
+    "Purchase",
+    "Redelivery",
+    "User",
+    "World",
+]
+
+NEXT: Final[Mapping[str, str]] = {
+    "Draft": "Pending",
+    "New": "Pending",
+    "Pending": "Ready",
+    "Fixing": "Ready",
+}
+"""The status that production moves an order to (documented, but for New: inferred)."""
+
+
+@attrs.define(eq=False)
+class ChangeRequest:
+    """A change asked for. Its statuses `open` and `done` are inferred."""
+
+    id: str
+    number: int
+    order_id: str
+    products: list[str]
+    text: str
+    img_urls: list[str]
+    created_at: float
+    status: str = "open"
+
+
+@attrs.define(eq=False)
+class Office:
+    """An office of the company."""
+
+    id: str
+    number: int
+    name: str
+
+
+@attrs.define(eq=False)
+class User:
+    """A person. Without a password an invitation was mailed and is not completed."""
+
+    id: str
+    number: int
+    email: str
+    role: str
+    created_at: float
+    office_id: str | None = None
+    password: str | None = attrs.field(default=None, repr=False)
+    name: str | None = None
+    surname: str | None = None
+    email_confirmed: bool = False
+
+
+@attrs.define(eq=False, kw_only=True)
+class Order:
+    """An order. `owner_email` is its assignee, who is lost when the user is deleted."""
+
+    id: str
+    number: int
+    created_at: float
+    status: str = "Draft"
+    street: str = "1 Example Street"
+    house_number: str = ""
+    suite: str | None = None
+    city: str = "Sampletown"
+    state: str | None = None
+    postal_code: str | None = None
+    country: str = "United States"
+    latitude: float | None = None
+    longitude: float | None = None
+    info: str | None = None
+    external_id: str | None = None
+    owner_email: str | None = None
+    package_type: str | None = None
+    add_ons: list[str] = attrs.field(factory=list[str])
+    order_preferences: Mapping[str, Any] | None = None
+    order_type: str = "vbim"
+    is_scan_order: bool = True
+    go2scan: dict[str, Any] | None = None
+    source: list[str] = attrs.field(factory=list[str])
+    created_by: str = ""
+    first_delivered_at: float | None = None
+    model_id: str | None = None
+    total_scanned_area: float = 0
+    deliveries: int = 0
+    asset_base: str | None = None
+
+
+@attrs.frozen
+class Purchase:
+    """Something that costs money: an upgrade, a redraw or a GoToScan order."""
+
+    id: str
+    order_id: str
+    package_type: str | None
+    add_ons: tuple[str, ...]
+
+
+@attrs.frozen
+class Redelivery:
+    """A re-delivery asked for."""
+
+    id: str
+    order_id: str
+    order_preferences: Mapping[str, Any] | None
+
+
+@attrs.frozen
+class Mail:
+    """A mail that the real service would have sent."""
+
+    id: str
+    to: str
+    subject: str
+
+
+_ORDER_FIELDS: Final = tuple(
+    field.name for field in attrs.fields(Order) if field.name not in ("id", "number", "created_at")
+)
+
+
+class World:
+    """Everything the server knows.
+
+    Attributes:
+        orders: Newest first.
+        users: Newest first; one manager at the start.
+        offices: Newest first; one at the start.
+        change_requests: Newest first, of all orders.
+        company: The company's profile, `name` and `email`.
+        package: The company's package, `package_type` and `add_ons`.
+        webhook_urls: What `webhooks.update` set last.
+        webhook_triggers: The same.
+        purchases: What was bought, oldest first.
+        redeliveries: The re-deliveries asked for, oldest first.
+        mails: The mails that would have been sent, oldest first.
+        patch_clears: Whether an optional field left out of a draft's PATCH is cleared. Unknown of
+            the real server; False by default.
+        combined_pdf_as_bytes: Whether the combined PDF is answered as the PDF itself and not as
+            JSON with its URL. Unknown of the real server; False by default.
+        asset_base: Where the URLs of delivered files begin.
+    """
+
+    def __init__(self, clock: Callable[[], float], seed: int = 0) -> None:
+        self._clock = clock
+        self._seed = seed
+        self.asset_base = "https://files.example.test"
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to the state, the ids and the settings of the beginning."""
+        self._random = random.Random(self._seed)  # noqa: S311 - ids to repeat, not secrets
+        self._number = 0
+        self._last_time = 0.0
+        self.orders: NewestFirst[Order] = NewestFirst()
+        self.users: NewestFirst[User] = NewestFirst()
+        self.offices: NewestFirst[Office] = NewestFirst()
+        self.change_requests: NewestFirst[ChangeRequest] = NewestFirst()
+        self.company = {"name": "Sandbox Company", "email": "manager@sandbox.test"}
+        self.package: dict[str, Any] = {"package_type": "base", "add_ons": []}
+        self.webhook_urls: list[str] = []
+        self.webhook_triggers: list[str] = []
+        self.purchases: list[Purchase] = []
+        self.redeliveries: list[Redelivery] = []
+        self.mails: list[Mail] = []
+        self.patch_clears = False
+        self.combined_pdf_as_bytes = False
+        office = self.add_office("Head office")
+        manager = self.add_user(
+            self.company["email"], role="Manager", office_id=office.id, password="sandbox"
+        )
+        manager.name, manager.surname = "Sandbox", "Manager"
+
+    def now(self) -> float:
+        """The clock's time, later by a microsecond at least than any answered before."""
+        self._last_time = max(self._clock(), self._last_time + 1e-6)
+        return self._last_time
+
+    def new_id(self) -> str:
+        """The next uuid of the seed."""
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def add_order(self, **fields: Any) -> Order:
+        """Make an order, by default a draft at an example address.
+
+        Args:
+            **fields: Attributes of `Order`. With the status Ready it is delivered at once.
+
+        Raises:
+            TypeError: An order has no such attribute.
+        """
+        unknown = sorted(set(fields) - set(_ORDER_FIELDS))
+        if unknown:
+            raise TypeError(
+                f"An order has no {', '.join(unknown)}; it knows {', '.join(_ORDER_FIELDS)}."
+            )
+        fields.setdefault("created_by", self.company["email"])
+        status = fields.pop("status", "Draft")
+        order = Order(
+            id=self.new_id(), number=self._next_number(), created_at=self.now(), **fields
+        )
+        self.orders.add(order)
+        self._move(order, status)
+        return order
+
+    def order(self, order_id: str) -> Order:
+        """The order with this id.
+
+        Raises:
+            LookupError: There is none.
+        """
+        order = self.orders.get(order_id)
+        if order is None:
+            raise LookupError(f"There is no order {order_id}.")
+        return order
+
+    def advance(self, order_id: str) -> str:
+        """Do production's next step: Draft to Pending to Ready, or Fixing to Ready.
+
+        Returns:
+            The new status.
+
+        Raises:
+            LookupError: There is no such order.
+            ValueError: The order is in a status that production does not move.
+        """
+        order = self.order(order_id)
+        following = NEXT.get(order.status)
+        if following is None:
+            raise ValueError(f"Order {order_id} is {order.status}; production does not move it.")
+        return self.set_status(order_id, following)
+
+    def set_status(self, order_id: str, status: str) -> str:
+        """Give an order any status; to Ready it is delivered.
+
+        Raises:
+            LookupError: There is no such order.
+        """
+        self._move(self.order(order_id), status)
+        return status
+
+    def delete(self, order_id: str) -> None:
+        """Remove an order and its change requests.
+
+        Raises:
+            LookupError: There is no such order.
+        """
+        self.orders.remove(self.order(order_id))
+        for request in [one for one in self.change_requests if one.order_id == order_id]:
+            self.change_requests.remove(request)
+
+    def _move(self, order: Order, status: str) -> None:
+        order.status = status
+        if status != "Ready":
+            return
+        order.deliveries += 1
+        order.asset_base = f"{self.asset_base}/{order.id}/{order.deliveries}"
+        order.model_id = order.model_id or self.new_id()
+        order.total_scanned_area = order.total_scanned_area or 100.5
+        if order.first_delivered_at is None:
+            order.first_delivered_at = self.now()
+        if order.deliveries > 1:
+            for request in self.change_requests:
+                if request.order_id == order.id:
+                    request.status = "done"
+
+    def add_change_request(
+        self, order: Order, *, products: list[str], text: str, img_urls: list[str]
+    ) -> ChangeRequest:
+        """Ask for a change, which moves the order to Fixing."""
+        request = self.change_requests.add(
+            ChangeRequest(
+                id=self.new_id(),
+                number=self._next_number(),
+                order_id=order.id,
+                products=products,
+                text=text,
+                img_urls=img_urls,
+                created_at=self.now(),
+            )
+        )
+        self._move(order, "Fixing")
+        return request
+
+    def add_office(self, name: str) -> Office:
+        """Open an office."""
+        return self.offices.add(Office(self.new_id(), self._next_number(), name))
+
+    def add_user(
+        self, email: str, *, role: str, office_id: str | None = None, password: str | None = None
+    ) -> User:
+        """Add a person; without a password an invitation is mailed."""
+        user = User(
+            self.new_id(),
+            self._next_number(),
+            email,
+            role,
+            self.now(),
+            office_id=office_id,
+            password=password,
+            email_confirmed=password is not None,
+        )
+        if password is None:
+            self.add_mail(email, "Invitation")
+        return self.users.add(user)
+
+    def user_by_email(self, email: str) -> User | None:
+        """The person with this address, or None."""
+        return next((user for user in self.users if user.email == email), None)
+
+    def delete_user(self, user: User) -> None:
+        """Remove a person; their orders stay and lose their assignee (documented)."""
+        self.users.remove(user)
+        for order in self.orders:
+            if order.owner_email == user.email:
+                order.owner_email = None
+
+    def add_purchase(
+        self, order: Order, package_type: str | None, add_ons: list[str]
+    ) -> Purchase:
+        """Write down something bought for an order."""
+        purchase = Purchase(self.new_id(), order.id, package_type, tuple(add_ons))
+        self.purchases.append(purchase)
+        return purchase
+
+    def add_redelivery(
+        self, order: Order, order_preferences: Mapping[str, Any] | None
+    ) -> Redelivery:
+        """Deliver an order again with another style."""
+        redelivery = Redelivery(self.new_id(), order.id, order_preferences)
+        self.redeliveries.append(redelivery)
+        self._move(order, "Ready")
+        return redelivery
+
+    def add_mail(self, to: str, subject: str) -> Mail:
+        """Write down a mail."""
+        mail = Mail(self.new_id(), to, subject)
+        self.mails.append(mail)
+        return mail
