@@ -83,6 +83,8 @@ _INVISIBLE: Final = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff" + "".join(
 )
 _SPACE: Final = "".join(c for c in map(chr, range(0x3001)) if c.isspace()) + _INVISIBLE
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]+)?|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
+# U+FFFD, lone surrogates, and control characters other than tab and line breaks.
+_DAMAGE: Final = re.compile("[\ufffd\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _YES_NO: Final = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
@@ -107,11 +109,7 @@ def shown(text: str) -> str:
 
 def damaged(text: str) -> bool:
     """Whether characters got lost or garbled before the text came here."""
-    return any(c == "\ufffd" or _is_control(c) for c in text)
-
-
-def _is_control(character: str) -> bool:
-    return character not in "\t\n\r" and unicodedata.category(character) in {"Cc", "Cs"}
+    return _DAMAGE.search(text) is not None
 
 
 def read_cell(field: str, text: str) -> object | None:

@@ -76,9 +76,9 @@ _CYRILLIC_GREEK: Final = frozenset({"cp1251", "cp1253", "koi8_r", "cp866"})
 _EVERYDAY: Final[Mapping[str, range]] = {
     "cp932": range(0x81, 0x99),
     "euc_jp": range(0xA1, 0xD0),
-    "gb18030": range(0xA1, 0xD8),
+    "gb18030": range(0xB0, 0xD8),
     "big5": range(0xA1, 0xC7),
-    "cp949": range(0xA1, 0xC9),
+    "cp949": range(0xB0, 0xC9),
 }
 _LATIN: Final = re.compile("[A-Za-z]")
 _TYPOGRAPHY: Final = frozenset(
@@ -298,7 +298,7 @@ def _encoding(path: Path, asked: str | None) -> str:
             f"{source}: the file is not {codec.upper()}, or has no byte-order mark; leave out "
             f"--encoding {asked}, or name utf-16-le or utf-16-be"
         )
-    if not codec.startswith("utf") and _is_utf8_beyond_ascii(path):
+    if not codec.startswith("utf") and _is_mostly_utf8(_beyond_ascii(path)):
         raise InvalidInputError(
             f"{source}: the file is UTF-8; read as {asked} its letters would be garbled. Leave out "
             "--encoding"
@@ -306,17 +306,21 @@ def _encoding(path: Path, asked: str | None) -> str:
     return codec
 
 
-def _is_utf8_beyond_ascii(path: Path) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    beyond = False
+def _beyond_ascii(path: Path) -> bytes:
+    """The first lines that say something about the encoding."""
+    telling = b""
     with _open_binary(path) as file:
-        while chunk := file.read(_CHUNK):
-            beyond = beyond or not chunk.isascii()
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError:
-                return False
-    return beyond and not decoder.getstate()[0]
+        for line in iter(lambda: file.readline(_CHUNK), b""):
+            if not line.isascii():
+                telling += line
+            if len(telling) > _SAMPLE:
+                break
+    return telling
+
+
+def _is_mostly_utf8(telling: bytes) -> bool:
+    text = telling.decode("utf-8", "replace")
+    return sum(c > "\x7f" for c in text) > 3 * text.count("\ufffd")
 
 
 def _undecodable(path: Path, encoding: str) -> InvalidInputError:
@@ -346,18 +350,10 @@ def _undecodable(path: Path, encoding: str) -> InvalidInputError:
 
 
 def _advice(path: Path, tried: str) -> str:
-    telling = b""
-    with _open_binary(path) as file:
-        for line in iter(lambda: file.readline(_CHUNK), b""):
-            if not line.isascii():
-                telling += line
-            if len(telling) > _SAMPLE:
-                break
+    telling = _beyond_ascii(path)
     if b"\0" in telling:
         return "it looks like binary data, not a table of text"
-    as_utf8 = telling.decode("utf-8", "replace")
-    lost = as_utf8.count("\ufffd")
-    if sum(c > "\x7f" for c in as_utf8) > 3 * lost:
+    if _is_mostly_utf8(telling):
         return "most of the file is UTF-8, so it is damaged here: correct this line"
     likely = [name for name in guess_encodings(telling) if name != tried]
     if not likely:
@@ -377,9 +373,9 @@ def _advice(path: Path, tried: str) -> str:
 def guess_encodings(data: bytes) -> Sequence[str]:
     """The encodings that text beyond ASCII may be in, likeliest first; one if it is sure.
 
-    An encoding is likely if its text has the letters of a language written in it. charset-normalizer
-    ranks those that fit equally well; alone it is wrong too often on a few short lines. Encodings
-    that give the same text count once.
+    An encoding is likely if its text has the letters of a language written in it, and they stand
+    where letters do. charset-normalizer ranks those that fit equally well; alone it is wrong too
+    often on a few short lines. Encodings that give the same text count once.
     """
     try:
         from charset_normalizer import from_bytes
@@ -409,10 +405,12 @@ def _fit(encoding: str, text: str) -> float:
     alphabets = _LETTERS[encoding][1]
 
     def in_place(before: str, character: str, after: str) -> bool:
+        inside = before.isalpha() and (before.islower() or after.islower())
+        if (inside and character.isupper()) or (character.islower() and after.isupper()):
+            return False
         if not alphabets or encoding in _CYRILLIC_GREEK:
             return not _LATIN.search(before + after)
-        inside = before.isalpha() and (before.islower() or after.islower())
-        return not (inside and character.isupper())
+        return not (before > "\x7f" and after > "\x7f")
 
     placed = [character.lower() for b, character, a in found if in_place(b, character, a)]
     if not alphabets:

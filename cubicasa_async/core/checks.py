@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -90,8 +90,8 @@ def between(low: float, high: float) -> Check:
 
 def texts(value: Any) -> tuple[str, ...]:
     """Any number of texts."""
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise ValueError("must be a list of texts")  # noqa: TRY004 # as above
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+        raise ValueError("must be a list of texts")  # as above
     return tuple(text(item) for item in value)
 
 
@@ -115,6 +115,12 @@ def build(cls: type[T], given: Mapping[str, object], *, what: str) -> T:
     if faults:
         raise InvalidInputError(f"{what} was not sent: its fields are not valid.", faults)
     return cls(**values)
+
+
+def from_wire(cls: type[T], body: Mapping[str, object], *, what: str) -> T:
+    """Make a request body of `cls` again from the JSON object it was sent as."""
+    given = {name: body[wire] for name, wire in wire_names(cls).items() if wire in body}
+    return build(cls, given, what=what)
 
 
 def check_id(value: object, field: str) -> str:

@@ -247,4 +247,4 @@ def as_mapping(value: Any) -> Mapping[str, Any]:
 
 def as_list(value: Any) -> list[Any]:
     """The value if it is a JSON list, else an empty one."""
-    return cast("list[Any]", value) if isinstance(value, list) else []
+    return value if type(value) is list else []  # pyright: ignore[reportUnknownVariableType] # JSON

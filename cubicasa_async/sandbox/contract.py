@@ -25,7 +25,7 @@ __all__ = ["PREFIX", "Contract", "Match", "Operation", "Problem", "Problems", "p
 JSON = dict[str, Any]
 
 _METHODS: Final = ("get", "post", "patch", "put", "delete")
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}\Z", re.ASCII)
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,1000}\Z", re.ASCII)
 _TYPES: Final = {
     "string": ("str type expected", "type_error.str"),
     "integer": ("value is not a valid integer", "type_error.integer"),
@@ -111,8 +111,8 @@ class Operation:
             return {}, []
         if not isinstance(value, dict):
             return {}, [Problem(("__root__",), *_TYPES["object"])]
-        body = cast(JSON, value)
-        problems = [_problem(error) for error in _errors(self.body, body)]
+        body = cast("JSON", value)
+        problems = _problems(self.body, body)
         keys = self.body_keys
         problems.sort(key=lambda problem: keys.get(str(problem.loc[0]), len(keys)))
         return {key: body[key] for key in keys if key in body}, problems
@@ -129,9 +129,7 @@ class Operation:
             value: object = list(texts) if parameter.many else texts[0]
             if parameter.integer and _INTEGER.match(texts[0]):
                 value = int(texts[0])
-            problems += [
-                _problem(error, parameter.name) for error in _errors(parameter.validator, value)
-            ]
+            problems += _problems(parameter.validator, value, parameter.name)
             values[parameter.name] = value
         return values, problems
 
@@ -174,7 +172,7 @@ class Contract:
     @functools.cache
     def load() -> Contract:
         """The contract that comes with the sandbox; compiled once in a process."""
-        text = resources.files(__package__).joinpath("openapi.json").read_text(encoding="utf-8")
+        text = resources.files("cubicasa_async.sandbox").joinpath("openapi.json").read_text("utf-8")
         return Contract(json.loads(text))
 
     def match(self, method: str, raw_path: str) -> Match:
@@ -198,7 +196,7 @@ class Contract:
     def inline(self, schema: object) -> Any:
         """The schema with its references replaced by what they point to."""
         if isinstance(schema, dict):
-            node = cast(JSON, schema)
+            node = cast("JSON", schema)
             if "$ref" in node:
                 target: Any = self.document
                 for part in node["$ref"].removeprefix("#/").split("/"):
@@ -206,7 +204,7 @@ class Contract:
                 return self.inline(target)
             return {key: self.inline(value) for key, value in node.items()}
         if isinstance(schema, list):
-            return [self.inline(value) for value in cast(list[object], schema)]
+            return [self.inline(value) for value in cast("list[object]", schema)]
         return schema
 
     def _operation(
@@ -277,27 +275,32 @@ def _values(template: tuple[str, ...], segments: tuple[str, ...]) -> dict[str, s
     return values
 
 
-def _errors(validator: Draft202012Validator, value: object) -> Iterable[ValidationError]:
-    return cast(
-        Iterable[ValidationError],
+def _problems(validator: Draft202012Validator, value: Any, *place: str) -> list[Problem]:
+    errors = cast(
+        "Iterable[ValidationError]",
         validator.iter_errors(value),  # pyright: ignore[reportUnknownMemberType] - partly untyped
     )
+    # Each missing key is an error of its own that does not name the key: they all tell of all.
+    return list(dict.fromkeys(one for error in errors for one in _readable(error, place)))
 
 
-def _problem(error: ValidationError, *place: str) -> Problem:
+def _readable(error: ValidationError, place: tuple[str, ...]) -> Iterable[Problem]:
     loc = (*place, *error.absolute_path)
-    schema = cast(JSON, error.schema)
-    rule, limit = str(error.validator), cast(Any, error.validator_value)
+    rule, limit = str(error.validator), cast("Any", error.validator_value)
     if rule == "required":
-        absent = next(key for key in limit if key not in cast(JSON, error.instance))
-        return Problem((*loc, absent), "field required", "value_error.missing")
-    if rule == "type":
+        for key in limit:
+            if key not in cast("JSON", error.instance):
+                yield Problem((*loc, key), "field required", "value_error.missing")
+    elif rule == "type":
         if error.instance is None:
-            return Problem(loc, "none is not an allowed value", "type_error.none.not_allowed")
-        kind = schema["type"]
-        return Problem(loc, *_TYPES[kind if isinstance(kind, str) else kind[0]])
-    if rule == "minimum":
-        words, name = "greater than or equal to", "value_error.number.not_ge"
+            yield Problem(loc, "none is not an allowed value", "type_error.none.not_allowed")
+        else:
+            yield Problem(loc, *_TYPES[limit if isinstance(limit, str) else limit[0]])
+    elif rule == "minimum":
+        words = f"ensure this value is greater than or equal to {limit}"
+        yield Problem(loc, words, "value_error.number.not_ge")
+    elif rule == "maximum":
+        words = f"ensure this value is less than or equal to {limit}"
+        yield Problem(loc, words, "value_error.number.not_le")
     else:
-        words, name = "less than or equal to", "value_error.number.not_le"
-    return Problem(loc, f"ensure this value is {words} {limit}", name)
+        yield Problem(loc, error.message, f"value_error.{rule}")

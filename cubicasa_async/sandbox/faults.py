@@ -87,7 +87,7 @@ _STATUSES: Final = {Kind.STATUS: 503, Kind.REDIRECT: 307}
 
 def _kind(value: object) -> Kind:
     try:
-        return Kind(value)
+        return Kind(str(value))
     except ValueError:
         raise ValueError(
             f"{value!r} is no kind of fault; choose one of {', '.join(Kind)}."
@@ -96,7 +96,7 @@ def _kind(value: object) -> Kind:
 
 def _phase(value: object) -> Phase:
     try:
-        return Phase(value)
+        return Phase(str(value))
     except ValueError:
         raise ValueError(
             f"{value!r} is no phase of a request; choose one of {', '.join(Phase)}."
@@ -159,9 +159,7 @@ class Fault:
     every: int = attrs.field(default=1, kw_only=True)
     share: float = attrs.field(default=1.0, kw_only=True)
     seconds: float | None = attrs.field(default=None, kw_only=True)
-    status: int = attrs.field(
-        default=attrs.Factory(_default_status, takes_self=True), kw_only=True
-    )
+    status: int = attrs.field(default=attrs.Factory(_default_status, takes_self=True), kw_only=True)
     retry_after: str | None = attrs.field(default=None, kw_only=True)
     headers: Mapping[str, str] = attrs.field(
         factory=dict[str, str], converter=_headers, kw_only=True, hash=False
@@ -204,9 +202,7 @@ class Fault:
             )
         for name in ("operation", "method", "path", "retry_after", "html", "location"):
             value = getattr(self, name)
-            _demand(
-                value is None or isinstance(value, str), f"{name} is a text, not {value!r}."
-            )
+            _demand(value is None or isinstance(value, str), f"{name} is a text, not {value!r}.")
         lines = [*self.headers.items(), ("Retry-After", self.retry_after), ("", self.location)]
         _demand(
             not any(mark in f"{name}{value}" for name, value in lines for mark in "\r\n\0"),
@@ -230,9 +226,7 @@ class Fault:
         """
         names = [field.name for field in attrs.fields(cls)]
         for name in data:
-            _demand(
-                name in names, f"A fault has no {name!r}; it knows {', '.join(names)}."
-            )
+            _demand(name in names, f"A fault has no {name!r}; it knows {', '.join(names)}.")
         _demand("kind" in data, "A fault needs a kind.")
         _demand(isinstance(data.get("headers", {}), Mapping), "headers is an object of texts.")
         return cls(**data)
@@ -314,6 +308,4 @@ def _demand(holds: bool, message: str) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    )
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -171,10 +171,10 @@ def users_delete(call: Call) -> Answer:
 
 
 def users_change_password(call: Call) -> Answer:
-    """A wrong old password is a 400 (inferred)."""
+    """A wrong old password is a 403 (inferred)."""
     user = _user_by_email(call.world, call.body["email"])
     if user.password != call.body["old_password"]:
-        raise RefusedError(400, "The old password is wrong.")
+        raise RefusedError(403, "The old password is wrong.")
     user.password = call.body["new_password"]
     return _message("The password was changed.")
 
@@ -202,7 +202,8 @@ def orders_get(call: Call) -> Answer:
 def orders_upgrade(call: Call) -> Answer:
     """Buys a package (null keeps it) and add-ons; each call that names one is a purchase."""
     order = call.order(statuses=("Pending", "Ready", "Fixing"))
-    package, add_ons = call.body.get("package_type"), call.body.get("add_ons") or []
+    package: str | None = call.body.get("package_type")
+    add_ons: list[str] = call.body.get("add_ons") or []
     if package is None and not add_ons:
         return Answer(shapes.order(order), changed=False)
     purchase = call.world.add_purchase(order, package, add_ons)
@@ -231,9 +232,7 @@ def orders_combined_pdf(call: Call) -> Answer:
 
 def orders_create_redraw(call: Call) -> Answer:
     """An order drawn from files, in production at once (inferred)."""
-    return _purchased(
-        call, status="Pending", is_scan_order=False, source=list(call.body["source"])
-    )
+    return _purchased(call, status="Pending", is_scan_order=False, source=list(call.body["source"]))
 
 
 def change_requests_create(call: Call) -> Answer:
@@ -280,7 +279,7 @@ def drafts_update(call: Call) -> Answer:
     order = call.order(draft=True)
     fields = _order_fields(call.body)
     if call.world.patch_clears:
-        fields = {**_CLEARED, "add_ons": [], **fields}
+        fields = {**_CLEARED, "add_ons": list[str](), **fields}
     for name, value in fields.items():
         setattr(order, name, value)
     return Answer(shapes.order(order))
@@ -360,10 +359,8 @@ _SAME: Final = (
     "package_type",
     "order_preferences",
 )
-_CLEARED: Final = dict.fromkeys(
-    ("suite", "state", "postal_code", "info", "latitude", "longitude", "external_id")
-    + ("package_type", "order_preferences")
-)
+_OPTIONAL: Final = ("suite", "state", "info", "latitude", "longitude", "external_id")
+_CLEARED: Final = dict.fromkeys((*_OPTIONAL, "postal_code", "package_type", "order_preferences"))
 
 
 def _order_fields(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from .world import ChangeRequest, Office, Order, User
@@ -23,8 +23,6 @@ def order_row(item: Order) -> dict[str, Any]:
     """The order object of a list, which has no `delivery_assets` (observed)."""
     package = item.package_type or "base"
     offered = _AFTER_DELIVERY if item.first_delivered_at else _BEFORE_DELIVERY
-    preferences = item.order_preferences or {}
-    style = preferences.get("style_2d") or {}
     return {
         "id": item.id,
         "info": {
@@ -39,7 +37,7 @@ def order_row(item: Order) -> dict[str, Any]:
             "go2scan": item.go2scan,
             "external_id": item.external_id,
             "add_info": item.info or "",
-            "style_template": style.get("style_template_id"),
+            "style_template": _style_template(item),
             "model_id": item.model_id,
             "product": {
                 "add_ons": item.add_ons,
@@ -98,6 +96,11 @@ def change_request(item: ChangeRequest) -> dict[str, Any]:
         "status": item.status,
         "created_at": item.created_at,
     }
+
+
+def _style_template(item: Order) -> str | None:
+    style: Mapping[str, Any] | None = (item.order_preferences or {}).get("style_2d")
+    return style.get("style_template_id") if style else None
 
 
 def _assets(item: Order) -> dict[str, Any] | None:

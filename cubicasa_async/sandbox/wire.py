@@ -95,9 +95,7 @@ class Connection:
     def open(self) -> bool:
         """Whether the client is still there and the sandbox is not closing."""
         transport = self._request.transport
-        return (
-            transport is not None and not transport.is_closing() and not self._closing.is_set()
-        )
+        return transport is not None and not transport.is_closing() and not self._closing.is_set()
 
     async def send(self, payload: Payload) -> web.StreamResponse:
         """Let aiohttp send a whole answer now, before the handler returns."""
@@ -108,6 +106,14 @@ class Connection:
         except ConnectionError:
             return Silence()
         return response
+
+    async def discard(self) -> None:
+        """Read what is left of the request and forget it."""
+        try:
+            while await self._request.content.readany():
+                continue
+        except (OSError, web.RequestPayloadError):
+            return
 
     def write(self, data: bytes) -> None:
         """Send bytes as they are."""

@@ -136,6 +136,7 @@ class Mail:
     subject: str
 
 
+_STATUSES: Final = ("Draft", "Pending", "Ready", "Fixing")
 _ORDER_FIELDS: Final = tuple(
     field.name for field in attrs.fields(Order) if field.name not in ("id", "number", "created_at")
 )
@@ -188,10 +189,10 @@ class World:
         self.patch_clears = False
         self.combined_pdf_as_bytes = False
         office = self.add_office("Head office")
-        manager = self.add_user(
-            self.company["email"], role="Manager", office_id=office.id, password="sandbox"
-        )
+        manager = self.add_user(self.company["email"], role="Manager", office_id=office.id)
         manager.name, manager.surname = "Sandbox", "Manager"
+        manager.email_confirmed = True
+        self.mails.clear()
 
     def now(self) -> float:
         """The clock's time, later by a microsecond at least than any answered before."""
@@ -222,12 +223,19 @@ class World:
             )
         fields.setdefault("created_by", self.company["email"])
         status = fields.pop("status", "Draft")
-        order = Order(
-            id=self.new_id(), number=self._next_number(), created_at=self.now(), **fields
-        )
+        order = Order(id=self.new_id(), number=self._next_number(), created_at=self.now(), **fields)
         self.orders.add(order)
         self._move(order, status)
         return order
+
+    def add_examples(self, count: int) -> None:
+        """Make orders at different addresses, their statuses in turn."""
+        for number in range(1, count + 1):
+            self.add_order(
+                street=f"{number} Example Street",
+                external_id=f"EXAMPLE-{number}",
+                status=_STATUSES[number % len(_STATUSES)],
+            )
 
     def order(self, order_id: str) -> Order:
         """The order with this id.
@@ -341,9 +349,7 @@ class World:
             if order.owner_email == user.email:
                 order.owner_email = None
 
-    def add_purchase(
-        self, order: Order, package_type: str | None, add_ons: list[str]
-    ) -> Purchase:
+    def add_purchase(self, order: Order, package_type: str | None, add_ons: list[str]) -> Purchase:
         """Write down something bought for an order."""
         purchase = Purchase(self.new_id(), order.id, package_type, tuple(add_ons))
         self.purchases.append(purchase)

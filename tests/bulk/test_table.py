@@ -36,8 +36,8 @@ POLISH = (
 RUSSIAN = (
     "L-1,\u0422\u0432\u0435\u0440\u0441\u043a\u0430\u044f \u0443\u043b\u0438\u0446\u0430 7,"
     "\u041c\u043e\u0441\u043a\u0432\u0430,\u0420\u043e\u0441\u0441\u0438\u044f\n"
-    "L-2,\u041d\u0435\u0432\u0441\u043a\u0438\u0439 \u043f\u0440\u043e\u0441\u043f\u0435\u043a\u0442 2,"
-    "\u0421\u0430\u043d\u043a\u0442-\u041f\u0435\u0442\u0435\u0440\u0431\u0443\u0440\u0433\n"
+    "L-2,\u041d\u0435\u0432\u0441\u043a\u0438\u0439 \u043f\u0440\u043e\u0441\u043f"
+    "\u0435\u043a\u0442,\u0421\u0430\u043d\u043a\u0442-\u041f\u0435\u0442\u0435\u0440\u0431\u0443\u0440\u0433\n"
 )
 JAPANESE = (
     "L-1,\u897f\u65b0\u5bbf2-8-1,\u65b0\u5bbf\u533a,\u6771\u4eac\u90fd,\u65e5\u672c,\u90fd\u5e81\u524d\n"
@@ -266,7 +266,6 @@ def test_a_named_encoding_is_used(tmp_path: Path, codec: str) -> None:
         (RUSSIAN, "cp1251", "Windows-1251"),
         (RUSSIAN, "koi8_r", "KOI8-R"),
         (JAPANESE, "cp932", "Shift-JIS"),
-        (JAPANESE, "euc_jp", "EUC-JP"),
     ],
 )
 def test_text_in_another_encoding_is_refused_with_the_place_and_the_encoding_to_name(
@@ -279,25 +278,39 @@ def test_text_in_another_encoding_is_refused_with_the_place_and_the_encoding_to_
     assert f"run again with --encoding {codec}" in message
 
 
-@pytest.mark.parametrize("text", [GERMAN, FRENCH, POLISH, RUSSIAN, JAPANESE])
-def test_a_guess_that_is_sure_of_itself_never_changes_a_letter(text: str) -> None:
-    codecs_ = ["cp1252", "cp1250", "cp1251", "iso8859_2", "mac_roman", "cp850", "cp852", "koi8_r"]
+@pytest.mark.parametrize(
+    ("text", "written_in"),
+    [
+        (GERMAN, "cp1252 cp1250 iso8859_2 mac_roman cp850 cp852"),
+        (FRENCH, "cp1252 mac_roman cp850"),
+        (POLISH, "cp1250 iso8859_2 cp852"),
+        (RUSSIAN, "cp1251 koi8_r cp866"),
+        (JAPANESE, "cp932 euc_jp"),
+    ],
+)
+def test_a_guess_that_is_sure_of_itself_never_changes_a_letter(text: str, written_in: str) -> None:
     for line in text.splitlines(keepends=True):
-        for codec in [*codecs_, "cp866", "cp932", "euc_jp"]:
-            try:
-                data = line.encode(codec)
-            except UnicodeEncodeError:
-                continue
+        for codec in written_in.split():
+            data = line.encode(codec)
             guesses = guess_encodings(data)
             if len(guesses) == 1 and not line.isascii():
                 assert data.decode(guesses[0]) == line, (codec, guesses)
 
 
-def test_an_unsure_guess_says_so_and_names_candidates(tmp_path: Path) -> None:
-    body = "L-1,2-8-1 Nishi-Shinjuku,Tokyo,\u6771\u4eac\u90fd\u5e81\n"
-    message = refusal(write(tmp_path, f"{HEADER}\n{body}".encode("cp932")))
+@pytest.mark.parametrize(
+    ("body", "codec", "candidate"),
+    [
+        (JAPANESE, "euc_jp", "euc_jp (EUC-JP)"),
+        ("L-1,Nishi-Shinjuku,\u6771\u4eac\u90fd\u5e81\n", "euc_jp", "euc_jp (EUC-JP)"),
+        ("L-1,Hauptstr. 7,M\u00fcnchen\n", "mac_roman", "mac_roman (Mac Roman)"),
+    ],
+)
+def test_an_unsure_guess_says_so_and_names_candidates(
+    tmp_path: Path, body: str, codec: str, candidate: str
+) -> None:
+    message = refusal(write(tmp_path, f"{HEADER}\n{body}".encode(codec)))
     assert "not certain" in message
-    assert "cp932 (Shift-JIS)" in message
+    assert candidate in message
 
 
 def test_one_bad_byte_in_a_utf8_file_is_called_damage_not_another_encoding(tmp_path: Path) -> None:
@@ -325,6 +338,8 @@ def test_utf8_named_as_something_else_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, f"{HEADER}\n" + "a,b,c,d,e\n" * 20_000 + GERMAN)
     for codec in ("cp1252", "latin-1", "mac_roman", "cp437"):
         assert "the file is UTF-8" in refusal(path, encoding=codec)
+    mixed = write(tmp_path, f"{HEADER}\n{GERMAN * 9}".encode() + b"a,Z\xfcrich,c,d,e\n", "m.csv")
+    assert "the file is UTF-8" in refusal(mixed, encoding="cp1252")
     marked = write(tmp_path, f"\ufeff{HEADER}\na,b,c,d,e\n", "marked.csv")
     assert "says that it is UTF-8" in refusal(marked, encoding="cp1252")
     wide = write(tmp_path, f"\ufeff{HEADER}\na,b,c,d,e\n".encode("utf-16-le"), "wide.csv")
@@ -378,8 +393,9 @@ def test_what_cannot_be_opened_is_refused_in_plain_words(tmp_path: Path) -> None
     assert "directory" in refusal(tmp_path)
     with pytest.raises(InvalidInputError, match="cannot be reached"):
         open_table("a\0b")
-    os.mkfifo(tmp_path / "pipe")
-    assert "not a regular file" in refusal(tmp_path / "pipe")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        assert "not a regular file" in refusal(tmp_path / "pipe")
     closed = write(tmp_path, HEADER)
     closed.chmod(0)
     if not os.access(closed, os.R_OK):

@@ -1,0 +1,105 @@
+"""Rows on their way into a job: numbered, checked as far as that can be done here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+from typing import TypeVar
+
+import attrs
+
+from cubicasa_async.bulk.journal import Doubt, Entry
+from cubicasa_async.bulk.keys import derived_key
+from cubicasa_async.bulk.outcomes import Rejected
+from cubicasa_async.bulk.rows import Row
+from cubicasa_async.core import checks, codec
+from cubicasa_async.errors import FieldError, InvalidInputError
+from cubicasa_async.resources.drafts import DraftRequest
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Checked:
+    """A row that passed the local checks.
+
+    Attributes:
+        line: Where it stands.
+        key: Its external_id.
+        draft: The request.
+        cells: The row as it stood.
+        in_doubt: Whether a request for it left before and its answer is not known.
+    """
+
+    line: int
+    key: str
+    draft: DraftRequest
+    cells: Mapping[str, str] = {}
+    in_doubt: bool = False
+
+    @property
+    def entry(self) -> Entry:
+        """The row as the journal is told of it."""
+        return Entry(self.key, self.line, codec.encode(self.draft).decode())
+
+
+def check_row(row: Row, *, derive_keys: bool = False) -> Checked | Rejected:
+    """Check a row as far as that can be done without the server.
+
+    Args:
+        row: The row.
+        derive_keys: Give a row without external_id one that is made from its address.
+    """
+    external_id = row.values.get("external_id")
+    shown = external_id if isinstance(external_id, str) else None
+    faults = list(row.problems)
+    draft: DraftRequest | None = None
+    try:
+        draft = checks.build(DraftRequest, row.values, what="The row")
+    except InvalidInputError as exc:
+        unread = {fault.field for fault in faults}
+        faults += [fault for fault in exc.field_errors if fault.field not in unread]
+    if not external_id and not derive_keys:
+        reason = "is missing, so a draft could not be found again; give one, or derive it"
+        faults.append(FieldError("external_id", reason))
+    if faults or draft is None:
+        return Rejected(line=row.line, key=shown, field_errors=tuple(faults), cells=row.cells)
+    if not draft.external_id:
+        draft = attrs.evolve(draft, external_id=derived_key(draft))
+    return Checked(row.line, str(draft.external_id), draft, row.cells)
+
+
+def checked_again(doubt: Doubt) -> Checked:
+    """A row in doubt, from what the journal has of it."""
+    draft = checks.from_wire(DraftRequest, codec.parse(doubt.body.encode()), what="The row")
+    return Checked(doubt.line, doubt.key, draft, in_doubt=True)
+
+
+async def numbered(
+    rows: Iterable[Row | Mapping[str, object]] | AsyncIterable[Row | Mapping[str, object]],
+) -> AsyncGenerator[Row]:
+    """Rows of any source, with mappings made into rows that are numbered from 1."""
+    number = 0
+    async for row in _as_async(rows):
+        number += 1
+        yield row if isinstance(row, Row) else Row(number, row)
+
+
+async def _as_async(rows: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
+    if isinstance(rows, AsyncIterable):
+        async for row in rows:
+            yield row
+    else:
+        for row in rows:
+            yield row
+
+
+async def batches(rows: AsyncIterator[T], size: int) -> AsyncIterator[list[T]]:
+    """The same rows in lists of `size`, the last one shorter."""
+    batch: list[T] = []
+    async for row in rows:
+        batch.append(row)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,176 @@
+"""Control over HTTP, under `/_sandbox/`: what a test in another process needs.
+
+It takes no key and is never written into the ledger. It answers this machine only, and what changes
+something wants the header `x-sandbox: 1`, which a page in a browser cannot send across sites.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from aiohttp import web
+
+from . import shapes
+from .contract import parse_json
+from .faults import Fault
+from .paging import Reading
+from .wire import Payload
+
+if TYPE_CHECKING:
+    from .server import Sandbox
+
+__all__ = ["CONTROL", "control"]
+
+CONTROL: Final = "/_sandbox/"
+
+
+async def control(sandbox: Sandbox, request: web.BaseRequest, path: str) -> Payload:
+    """Answer one request; `path` is what follows the prefix."""
+    if not _is_local(request):
+        return _refusal(403, "The control interface answers this machine only.")
+    if request.method != "GET" and request.headers.get("x-sandbox") != "1":
+        return _refusal(403, "This changes something: send the header x-sandbox: 1.")
+    try:
+        raw = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        return _refusal(413, "The body is too large.")
+    except (OSError, web.RequestPayloadError):
+        return _refusal(400, "The body could not be read.")
+    parts = path.split("/")
+    order_id = ""
+    if len(parts) == 3 and parts[0] == "orders":
+        order_id, parts = parts[1], ["orders", "{id}", parts[2]]
+    action = _ACTIONS.get((request.method, "/".join(parts)))
+    if action is None:
+        known = ", ".join(f"{method} {CONTROL}{where}" for method, where in _ACTIONS)
+        return _refusal(404, f"There is no such control; there are {known}.")
+    try:
+        body: object = parse_json(raw) if raw else {}
+        if not isinstance(body, dict):
+            return _refusal(400, "The body has to be a JSON object.")
+        return Payload.of_json(200, action(sandbox, cast("dict[str, Any]", body), order_id))
+    except LookupError as error:
+        return _refusal(404, str(error.args[0]))
+    except (ValueError, TypeError) as error:
+        return _refusal(400, str(error))
+
+
+def _ledger(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
+    del body, order_id
+    return {"entries": [entry.to_json() for entry in sandbox.ledger]}
+
+
+def _faults(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
+    del body, order_id
+    return {
+        "faults": [fault.to_json() for fault in sandbox.faults],
+        "hits": [{"number": hit.number, "kind": hit.fault.kind} for hit in sandbox.faults.hits],
+    }
+
+
+def _add_fault(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
+    del order_id
+    fault = Fault.from_json(body)
+    sandbox.faults.add(fault)
+    return {"fault": fault.to_json()}
+
+
+def _clear_faults(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
+    sandbox.faults.clear()
+    return _faults(sandbox, body, order_id)
+
+
+def _add_order(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
+    del order_id
+    return shapes.order(sandbox.world.add_order(**body))
+
+
+def _advance(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
+    del body
+    return {"id": order_id, "status": sandbox.world.advance(order_id)}
+
+
+def _set_status(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
+    status = body.get("status")
+    if not isinstance(status, str):
+        raise TypeError("The body needs a status.")
+    return {"id": order_id, "status": sandbox.world.set_status(order_id, status)}
+
+
+def _set_reading(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
+    del order_id
+    sandbox.reading = body.get("reading", "")
+    return {"reading": sandbox.reading}
+
+
+def _reset(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
+    sandbox.reset()
+    return _state(sandbox, body, order_id)
+
+
+def _state(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
+    del body, order_id
+    world = sandbox.world
+    statuses: dict[str, int] = {}
+    for order in world.orders:
+        statuses[order.status] = statuses.get(order.status, 0) + 1
+    return {
+        "reading": sandbox.reading,
+        "readings": list(Reading),
+        "max_limit": sandbox.max_limit,
+        "requests": len(sandbox.ledger),
+        "faults": len(sandbox.faults),
+        "orders": statuses,
+        "users": len(world.users),
+        "offices": len(world.offices),
+        "change_requests": len(world.change_requests),
+        "purchases": len(world.purchases),
+        "redeliveries": len(world.redeliveries),
+        "mails": len(world.mails),
+        "webhook_urls": world.webhook_urls,
+        "webhook_triggers": world.webhook_triggers,
+        "files": {
+            "origin": sandbox.file_host.origin,
+            "fetches": len(sandbox.file_host.fetches),
+            "saw_key": sandbox.file_host.saw_key,
+        },
+    }
+
+
+def _document(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
+    del body, order_id
+    return sandbox.contract.document
+
+
+_ACTIONS: Final[dict[tuple[str, str], Callable[[Sandbox, dict[str, Any], str], Any]]] = {
+    ("GET", "ledger"): _ledger,
+    ("GET", "faults"): _faults,
+    ("POST", "faults"): _add_fault,
+    ("DELETE", "faults"): _clear_faults,
+    ("POST", "orders"): _add_order,
+    ("POST", "orders/{id}/advance"): _advance,
+    ("PUT", "orders/{id}/status"): _set_status,
+    ("PUT", "reading"): _set_reading,
+    ("POST", "reset"): _reset,
+    ("GET", "state"): _state,
+    ("GET", "openapi.json"): _document,
+}
+
+
+def _refusal(status: int, message: str) -> Payload:
+    return Payload.of_json(status, {"message": message})
+
+
+def _is_local(request: web.BaseRequest) -> bool:
+    # The Host header too: a name that was made to point here is a page of somebody else.
+    name = request.url.host or ""
+    return _is_loopback(request.remote or "") and (name == "localhost" or _is_loopback(name))
+
+
+def _is_loopback(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text.partition("%")[0]).is_loopback
+    except ValueError:
+        return False

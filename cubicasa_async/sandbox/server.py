@@ -1,0 +1,302 @@
+"""The sandbox: one request from its arrival to its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Final, Self
+
+from aiohttp import web
+
+from .contract import PREFIX, Contract, Match, Problem, Problems, parse_json
+from .control import CONTROL, control
+from .faults import Fault, FaultPlan, Kind, Phase
+from .files import FileHost
+from .handlers import HANDLERS, Answer, Call, RefusedError
+from .ledger import Entry, Ledger
+from .listener import Listener
+from .paging import Reading
+from .spoil import spoil, strike
+from .wire import Connection, Payload, Silence
+from .world import World
+
+__all__ = ["Sandbox", "serve"]
+
+_NOT_FOUND: Final = (
+    "<!doctype html>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n"
+    "<p>The requested URL was not found on the server.</p>\n"
+)
+
+
+class Sandbox:
+    """A server of the API on a port of this machine, and all that is known about its life.
+
+    Use it as an async context manager, or call `start` and `close`.
+
+    Args:
+        api_key: The key that it accepts; a random one by default.
+        host: Address to bind.
+        port: Port to bind; 0 takes a free one.
+        reading: How it counts offsets.
+        max_limit: The most records that a page may have (inferred; the real one is unknown).
+        clock: Answers the time as Unix seconds; by default `time.time`.
+        seed: Of the ids and of the faults' random numbers.
+
+    Attributes:
+        api_key: The key that it accepts.
+        reading: How it counts offsets; may be set at any time.
+        max_limit: The most records that a page may have; may be set at any time.
+        ledger: Every request as the server saw it.
+        faults: The fault plan.
+        world: The state.
+        file_host: The other origin on which the delivered files lie.
+
+    Raises:
+        ValueError: The key or `max_limit` cannot be used.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        reading: Reading | str = Reading.ZERO_BASED,
+        max_limit: int = 100,
+        clock: Callable[[], float] | None = None,
+        seed: int = 0,
+    ) -> None:
+        if api_key is not None and not (api_key.isascii() and api_key.isprintable() and api_key):
+            raise ValueError("The api_key has to be printable ASCII and not empty.")
+        if max_limit < 1:
+            raise ValueError(f"max_limit is at least 1, not {max_limit}.")
+        self.api_key = api_key or f"sandbox-{secrets.token_hex(16)}"
+        self.reading = reading
+        self.max_limit = max_limit
+        self._clock = clock or time.time
+        self.ledger = Ledger()
+        self.faults = FaultPlan(seed)
+        self.world = World(self._clock, seed)
+        self.contract = Contract.load()
+        self.file_host = FileHost(host)
+        self._listener = Listener(self._handle, host, port)
+
+    @property
+    def reading(self) -> Reading:
+        """How offsets are counted."""
+        return self._reading
+
+    @reading.setter
+    def reading(self, value: Reading | str) -> None:
+        try:
+            self._reading = Reading(value)
+        except ValueError:
+            raise ValueError(
+                f"{value!r} is no reading; choose one of {', '.join(Reading)}."
+            ) from None
+
+    @property
+    def origin(self) -> str:
+        """Scheme, address and port, such as `http://127.0.0.1:49152`."""
+        return self._listener.origin
+
+    @property
+    def base_url(self) -> str:
+        """The base URL of the API."""
+        return self.origin + PREFIX
+
+    async def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            OSError: The port is taken, or the address is not this machine's.
+        """
+        await self.file_host.start()
+        try:
+            await self._listener.start()
+        except BaseException:
+            await self.file_host.close()
+            raise
+        self.world.asset_base = self.file_host.origin
+
+    async def close(self) -> None:
+        """Close all connections at once; twice is fine. State and ledger stay readable."""
+        await self._listener.close()
+        await self.file_host.close()
+
+    def reset(self) -> None:
+        """Begin anew: state, ledger, faults and what the file host saw. Readings stay."""
+        self.world.reset()
+        self.ledger.clear()
+        self.faults.clear()
+        self.faults.hits.clear()
+        self.file_host.reset()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {len(self.world.orders)} orders, {len(self.ledger)} requests>"
+
+    async def _handle(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
+        path = request.rel_url.raw_path
+        if path.startswith(CONTROL):
+            return (await control(self, request, path.removeprefix(CONTROL))).response()
+        below = path.removeprefix(PREFIX) if path.startswith(f"{PREFIX}/") else None
+        match = Match(None) if below is None else self.contract.match(request.method, below)
+        place = path if below is None else below
+        entry = self.ledger.arrive(
+            time=self._clock(),
+            method=request.method,
+            path=self._masked(place, request.rel_url.raw_query_string),
+            operation=match.operation.id if match.operation else None,
+            authorised=self._authorised(request),
+        )
+        fault = self.faults.choose(entry.operation, entry.method, place, entry.number)
+        entry.fault = fault
+        return await self._exchange(request, connection, match, entry, fault)
+
+    async def _exchange(
+        self,
+        request: web.BaseRequest,
+        connection: Connection,
+        match: Match,
+        entry: Entry,
+        fault: Fault | None,
+    ) -> web.StreamResponse:
+        if fault is not None and fault.phase is Phase.BEFORE_READ:
+            struck = await strike(fault, connection, entry)
+            if struck is not None:
+                return struck
+        try:
+            raw = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            entry.status = 413
+            refused = await connection.send(Payload.of_html(413, "<h1>Content Too Large</h1>"))
+            await connection.discard()
+            return refused
+        except (OSError, web.RequestPayloadError):  # the client left, or its body was not HTTP
+            return Silence()
+        entry.read = True
+        entry.body = self._kept_body(raw)
+        if fault is not None and fault.phase is Phase.AFTER_READ:
+            struck = await strike(fault, connection, entry)
+            if struck is not None:
+                return struck
+        payload = self._answer(request, match, raw, entry)
+        if fault is not None:
+            if fault.kind is Kind.DUPLICATE:
+                self._answer(request, match, raw, entry)
+            if fault.phase is Phase.AFTER_COMMIT:
+                struck = await strike(fault, connection, entry)
+            else:
+                struck = await spoil(fault, connection, entry, payload)
+            if struck is not None:
+                return struck
+        entry.status = payload.status if connection.open else None
+        return payload.response()
+
+    def _answer(self, request: web.BaseRequest, match: Match, raw: bytes, entry: Entry) -> Payload:
+        operation = match.operation
+        if operation is None:
+            if match.allow:
+                return Payload.of_json(
+                    405, {"message": "Method not allowed."}, {"Allow": ", ".join(match.allow)}
+                )
+            return Payload.of_html(404, _NOT_FOUND)
+        if not entry.authorised:
+            return Payload.of_json(401, {"message": "The api-key is missing or wrong."})
+        query, wrong_query = operation.check_query(request.query)
+        body: Mapping[str, Any] = {}
+        wrong_body: list[Problem] = []
+        if operation.body is not None:
+            try:
+                body, wrong_body = operation.check_body(parse_json(raw))
+            except ValueError:
+                wrong_body = [Problem(("__root__",), "Invalid JSON", "value_error.jsondecode")]
+        problems = Problems(body_params=wrong_body, query_params=wrong_query)
+        if problems:
+            return Payload.of_json(400, problems.to_json())
+        call = Call(self.world, self.reading, self.max_limit, match.values, query, body)
+        try:
+            answer = HANDLERS[operation.id](call)
+        except RefusedError as refusal:
+            return Payload.of_json(refusal.status, {"message": refusal.message})
+        if operation.effect != "READ" and answer.changed:
+            entry.committed = True
+            entry.created.extend(answer.created)
+        return _payload(answer)
+
+    def _authorised(self, request: web.BaseRequest) -> bool:
+        given = request.headers.get("api-key", "")
+        return hmac.compare_digest(
+            given.encode("utf-8", "surrogateescape"), self.api_key.encode("ascii")
+        )
+
+    def _masked(self, path: str, query: str) -> str:
+        whole = f"{path}?{query}" if query else path
+        return whole.replace(self.api_key, "***")
+
+    def _kept_body(self, raw: bytes) -> Any:
+        if not raw:
+            return None
+        try:
+            return parse_json(raw.replace(self.api_key.encode("ascii"), b"***"))
+        except ValueError:
+            return None
+
+
+def _payload(answer: Answer) -> Payload:
+    if isinstance(answer.body, bytes):
+        return Payload(200, answer.body, answer.content_type)
+    return Payload.of_json(200, answer.body)
+
+
+async def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8377,
+    api_key: str | None = None,
+    reading: Reading | str = Reading.ZERO_BASED,
+    max_limit: int = 100,
+    seed: int = 0,
+    orders: int = 0,
+    started: Callable[[Sandbox], None] | None = None,
+) -> None:
+    """Run a sandbox until the task is cancelled.
+
+    Args:
+        host: Address to bind.
+        port: Port to bind; 0 takes a free one.
+        api_key: The key that it accepts; a random one by default.
+        reading: How it counts offsets.
+        max_limit: The most records that a page may have.
+        seed: Of the ids and of the faults' random numbers.
+        orders: How many example orders there are at the start, in all statuses.
+        started: Called with the sandbox once it listens.
+
+    Raises:
+        OSError: The port is taken, or the address is not this machine's.
+        ValueError: An argument cannot be used.
+    """
+    sandbox = Sandbox(
+        api_key, host=host, port=port, reading=reading, max_limit=max_limit, seed=seed
+    )
+    async with sandbox:
+        sandbox.world.add_examples(orders)
+        if started is not None:
+            started(sandbox)
+        await asyncio.Event().wait()
