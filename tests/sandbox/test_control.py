@@ -10,9 +10,7 @@ from .support import Caller, Reply, draft
 
 
 async def control(call: Caller, method: str, path: str, body: Any = None, **more: Any) -> Reply:
-    return await call(
-        method, f"/_sandbox/{path}", body, key="", headers={"x-sandbox": "1"}, **more
-    )
+    return await call(method, f"/_sandbox/{path}", body, key="", headers={"x-sandbox": "1"}, **more)
 
 
 async def test_a_fault_is_added_seen_and_cleared(call: Caller) -> None:

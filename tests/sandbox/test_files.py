@@ -22,8 +22,10 @@ async def test_files_lie_on_another_origin_and_are_the_same_each_time(call: Call
     assert where.startswith(call.sandbox.file_host.origin)
     assert call.sandbox.file_host.origin != call.sandbox.origin
     first, second = await fetch(call, where), await fetch(call, where)
-    assert first.content == second.content == call.sandbox.file_host.content(
-        where.removeprefix(call.sandbox.file_host.origin)
+    assert (
+        first.content
+        == second.content
+        == call.sandbox.file_host.content(where.removeprefix(call.sandbox.file_host.origin))
     )
     assert (first.status, first.headers["Content-Type"]) == (200, "image/jpeg")
     assert len(first.content) == call.sandbox.file_host.size
@@ -57,9 +59,7 @@ async def test_a_range_is_a_part_of_the_whole(
 async def test_a_range_of_another_version_or_beyond_the_end(call: Caller) -> None:
     where = await url(call)
     whole = await fetch(call, where)
-    same = await fetch(
-        call, where, **{"Range": "bytes=5-", "If-Range": whole.headers["ETag"]}
-    )
+    same = await fetch(call, where, **{"Range": "bytes=5-", "If-Range": whole.headers["ETag"]})
     other = await fetch(call, where, **{"Range": "bytes=5-", "If-Range": '"other"'})
     beyond = await fetch(call, where, Range="bytes=20000-")
     nonsense = await fetch(call, where, Range="lines=1-2")

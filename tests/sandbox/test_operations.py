@@ -18,9 +18,7 @@ def check(operation: str, status: int, body: Any) -> None:
     item = CONTRACT.document["paths"][one.path][one.method.lower()]
     answer = CONTRACT.inline(item["responses"][str(status)])
     schema = answer["content"]["application/json"]["schema"]
-    Draft202012Validator(
-        schema, format_checker=Draft202012Validator.FORMAT_CHECKER
-    ).validate(body)  # pyright: ignore[reportUnknownMemberType] - partly untyped
+    Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(body)  # pyright: ignore[reportUnknownMemberType] - partly untyped
 
 
 @pytest.fixture

@@ -1,0 +1,122 @@
+"""How results are shown: tables for people, JSON lines for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from cubicasa_async.bulk.outcomes import KINDS, Created, RowOutcome
+from cubicasa_async.resources.orders import Order
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="JSON lines, as when the output is piped."
+)
+
+
+def wants_json(asked: bool) -> bool:
+    """Whether to write JSON lines: if asked for, or if no person reads the output."""
+    return asked or not sys.stdout.isatty()
+
+
+def json_line(fields: Mapping[str, Any]) -> None:
+    """Write one JSON object on a line of its own."""
+    click.echo(json.dumps(fields, ensure_ascii=False, default=str))
+
+
+def progress(console: Console) -> Progress:
+    """A bar of rows; it shows itself on a terminal only."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+def outcome_fields(outcome: RowOutcome) -> dict[str, Any]:
+    """An outcome as JSON fields."""
+    return {
+        "type": "row",
+        "line": outcome.line,
+        "external_id": outcome.key,
+        "outcome": outcome.kind,
+        "order_id": outcome.order_id,
+        "message": outcome.message,
+    }
+
+
+def outcome_table(outcomes: Iterable[RowOutcome]) -> Table:
+    """Rows that a person should look at, with the reason of each."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("line", "external id", "outcome", "reason"):
+        table.add_column(heading, overflow="fold")
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.line):
+        row = (str(outcome.line), outcome.key or "-", outcome.kind, outcome.message)
+        table.add_row(*map(Text, row))
+    return table
+
+
+def counted(counts: Counter[str]) -> str:
+    """Counts per outcome on one line."""
+    return ", ".join(f"{counts[cls.kind]} {cls.kind}" for cls in KINDS)
+
+
+def worth_a_look(outcome: RowOutcome) -> bool:
+    """Whether a person should see this outcome by itself."""
+    return bool(outcome.message) or not isinstance(outcome, Created)
+
+
+def order_fields(order: Order) -> dict[str, Any]:
+    """What a list of orders shows of each, as JSON fields."""
+    info, address = order.info, order.address
+    location = (address.full_address if address else None) or (info.location if info else None)
+    return {
+        "id": order.id,
+        "status": str(order.status) if order.status else None,
+        "external_id": order.external_id,
+        "created_at": info.created_at.isoformat() if info and info.created_at else None,
+        "address": location,
+    }
+
+
+def order_table(orders: Iterable[Order]) -> Table:
+    """Orders as a table."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("status", "external id", "address", "created (UTC)", "id"):
+        table.add_column(heading, overflow="ellipsis" if heading == "address" else "fold")
+    for order in orders:
+        fields = order_fields(order)
+        created = (fields["created_at"] or "")[:16].replace("T", " ")
+        row = (fields["status"], fields["external_id"], fields["address"], created, fields["id"])
+        table.add_row(*(Text(value or "-") for value in row))
+    return table
+
+
+def status_table(orders: Iterable[Order]) -> Table:
+    """How many orders stand in which status."""
+    counts = Counter(str(order.status or "-") for order in orders)
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("status")
+    table.add_column("orders", justify="right")
+    for status, count in sorted(counts.items()):
+        table.add_row(Text(status), str(count))
+    return table
+
+
+def shown_path(path: str | Path) -> str:
+    """A path as a person would type it from here."""
+    full = Path(path).resolve()
+    here = Path.cwd()
+    return str(full.relative_to(here) if full.is_relative_to(here) else full)

@@ -1,0 +1,67 @@
+"""`cubicasa sandbox`: a server of the API on this machine."""
+
+from __future__ import annotations
+
+import click
+
+from cubicasa_async.cli.common import UNUSABLE, runs
+from cubicasa_async.sandbox import Reading, Sandbox, serve
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
+@click.option("--port", default=8377, show_default=True, help="Port to bind; 0 takes a free one.")
+@click.option(
+    "--api-key",
+    envvar="CUBICASA_API_KEY",
+    help="The key to accept. Default: CUBICASA_API_KEY, else a random one, which is printed.",
+)
+@click.option(
+    "--reading",
+    type=click.Choice([str(reading) for reading in Reading]),
+    default=str(Reading.ZERO_BASED),
+    show_default=True,
+    help="How the server counts offsets.",
+)
+@click.option("--max-limit", default=100, show_default=True, help="Most records of a page.")
+@click.option("--seed", default=0, show_default=True, help="Of ids and random faults.")
+@click.option("--orders", default=0, show_default=True, help="Example orders at the start.")
+@runs
+async def sandbox(
+    *,
+    host: str,
+    port: int,
+    api_key: str | None,
+    reading: str,
+    max_limit: int,
+    seed: int,
+    orders: int,
+) -> int:
+    """Serve the API from this machine, until Ctrl-C.
+
+    State, api key and request validation are as real as they are known; the control interface
+    under /_sandbox/ shows the ledger, sets faults and moves orders through production.
+    """
+
+    def started(running: Sandbox) -> None:
+        click.echo(f"The sandbox listens on {running.base_url}")
+        click.echo(f"  export CUBICASA_BASE_URL={running.base_url}")
+        if not api_key:
+            click.echo(f"  export CUBICASA_API_KEY={running.api_key}")
+        click.echo("Ctrl-C ends it.")
+
+    try:
+        await serve(
+            host=host,
+            port=port,
+            api_key=api_key or None,
+            reading=reading,
+            max_limit=max_limit,
+            seed=seed,
+            orders=orders,
+            started=started,
+        )
+    except (OSError, ValueError) as exc:
+        click.echo(f"Error: the sandbox cannot start: {exc}", err=True)
+        return UNUSABLE
+    return 0
