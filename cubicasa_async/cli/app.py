@@ -24,7 +24,7 @@ class _LateGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # click's signature
         return sorted(_COMMANDS)
 
-    def get_command(  # noqa: D102 # as in click
+    def get_command(  # as in click
         self,
         ctx: click.Context,  # noqa: ARG002 # click's signature
         cmd_name: str,
@@ -47,7 +47,7 @@ class _LateGroup(click.Group):
 @click.option("--base-url", help="Another installation, such as a sandbox. CUBICASA_BASE_URL.")
 @click.pass_context
 def cubicasa(ctx: click.Context, environment: str | None, base_url: str | None) -> None:
-    r"""Work with CubiCasa orders: no order created twice, lost or skipped.
+    """Work with CubiCasa orders: no order created twice, lost or skipped.
 
     The api key is read from the environment variable CUBICASA_API_KEY.
 

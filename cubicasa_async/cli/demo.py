@@ -50,7 +50,7 @@ async def _show(
 
     console.print(Rule(f"1. {rows} rows of listings.csv become draft orders", align="left"))
     first = await _import(client, table, journal, rows)
-    console.print(output.outcome_table(filter(output.worth_a_look, first)))
+    console.print(output.outcome_table(outcome for outcome in first if outcome.message))
 
     console.print(Rule("2. The sandbox moves some of them through production", align="left"))
     made = [outcome.order_id for outcome in first if isinstance(outcome, Created)]

@@ -11,13 +11,19 @@ from rich.console import Console
 
 from cubicasa_async.bulk.draft_import import SETTLE, import_drafts
 from cubicasa_async.bulk.intake import check_row
-from cubicasa_async.bulk.outcomes import Rejected, RowOutcome, Skipped, Unknown
+from cubicasa_async.bulk.outcomes import KINDS, Rejected, RowOutcome, Skipped, Unknown
 from cubicasa_async.bulk.table import Table, open_table
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import INCOMPLETE, Target, runs
 from cubicasa_async.errors import CubiCasaError, FieldError
 
 _LISTED = 200
+
+
+class _Valid(RowOutcome):
+    """A row that would be sent."""
+
+    kind = "valid"
 
 
 @click.group()
@@ -84,7 +90,7 @@ async def import_(
     look_first: bool,
     as_json: bool,
 ) -> int:
-    r"""Make a draft order of every row of a CSV file, each exactly once.
+    """Make a draft order of every row of a CSV file, each exactly once.
 
     Common column names are known (zip, lat, lng, listing_id, agent_email, ...); the rest is said
     with --map. Every row is checked before anything is sent. Stop it at any moment and run the
@@ -144,7 +150,7 @@ async def _report(
                 bar.advance(task)
                 if as_json:
                     output.json_line(output.outcome_fields(outcome))
-                elif output.worth_a_look(outcome) and len(listed) < _LISTED:
+                elif outcome.message and len(listed) < _LISTED:
                     listed.append(outcome)
         except CubiCasaError as exc:
             stopped = exc
@@ -154,7 +160,8 @@ async def _report(
         output.json_line({**summary, "not reached": unreached, "journal": journal})
     elif listed:
         console.print(output.outcome_table(listed))
-    console.print(f"{rows} rows {done}: {output.counted(counts)}.", highlight=False)
+    kinds = KINDS if journal else (_Valid, Skipped, Rejected)
+    console.print(f"{rows} rows {done}: {output.counted(counts, kinds)}.", highlight=False)
     if unreached > 0:
         console.print(f"{unreached} rows were not reached. Run the same command again.")
     if journal is not None:
@@ -181,12 +188,6 @@ async def _dry(table: Table, derive_keys: bool) -> AsyncIterator[RowOutcome]:
             reason = f"line {line} has the same one but says something else"
             fault = FieldError("external_id", reason)
             yield Rejected(line=row.line, key=checked.key, field_errors=(fault,))
-
-
-class _Valid(RowOutcome):
-    """A row that would be sent."""
-
-    kind = "valid"
 
 
 def _pairs(texts: tuple[str, ...], form: str) -> dict[str, str]:

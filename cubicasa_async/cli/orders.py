@@ -28,7 +28,7 @@ def orders() -> None:
 async def list_(
     target: Target, *, status: tuple[str, ...], most: int | None, as_json: bool
 ) -> None:
-    r"""List orders, newest first, with proof that none is skipped.
+    """List orders, newest first, with proof that none is skipped.
 
     \b
     Examples:

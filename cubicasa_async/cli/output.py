@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from cubicasa_async.bulk.outcomes import KINDS, Created, RowOutcome
+from cubicasa_async.bulk.outcomes import KINDS, RowOutcome
 from cubicasa_async.resources.orders import Order
 
 json_option = click.option(
@@ -68,14 +68,9 @@ def outcome_table(outcomes: Iterable[RowOutcome]) -> Table:
     return table
 
 
-def counted(counts: Counter[str]) -> str:
+def counted(counts: Counter[str], kinds: Iterable[type[RowOutcome]] = KINDS) -> str:
     """Counts per outcome on one line."""
-    return ", ".join(f"{counts[cls.kind]} {cls.kind}" for cls in KINDS)
-
-
-def worth_a_look(outcome: RowOutcome) -> bool:
-    """Whether a person should see this outcome by itself."""
-    return bool(outcome.message) or not isinstance(outcome, Created)
+    return ", ".join(f"{counts[cls.kind]} {cls.kind}" for cls in kinds)
 
 
 def order_fields(order: Order) -> dict[str, Any]:
