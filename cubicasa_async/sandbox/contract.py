@@ -16,9 +16,15 @@ from typing import Any, Final, cast
 from urllib.parse import unquote
 
 import attrs
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 from multidict import MultiMapping
+
+try:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "The sandbox needs jsonschema: pip install 'cubicasa-async[sandbox]'", name=error.name
+    ) from error
 
 __all__ = ["PREFIX", "Contract", "Match", "Operation", "Problem", "Problems", "parse_json"]
 

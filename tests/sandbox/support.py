@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -72,6 +72,11 @@ class Caller:
         ) as response:
             content = await response.read() if read else b""
             return Reply(response.status, response.headers.copy(), content)
+
+
+async def until(holds: Callable[[], object]) -> None:
+    while not holds():  # noqa: ASYNC110 - what is awaited is the server's and has no event
+        await asyncio.sleep(0.001)
 
 
 @attrs.frozen

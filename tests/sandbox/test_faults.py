@@ -10,7 +10,7 @@ import pytest
 
 from cubicasa_async.sandbox import Fault, Kind, Phase, Sandbox
 
-from .support import Caller, draft, raw_call
+from .support import Caller, draft, raw_call, until
 
 LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientPayloadError)
 DONE = (Phase.AFTER_COMMIT, Phase.MID_HEADERS, Phase.MID_BODY, Phase.AFTER_BODY)
@@ -82,8 +82,8 @@ async def test_a_cut_body_reaches_the_client_as_cut(call: Caller) -> None:
 async def test_a_stall_is_silent_until_the_client_leaves(phase: Phase, call: Caller) -> None:
     call.sandbox.faults.add(Fault("stall", phase=phase, times=1))
     task = asyncio.create_task(create(call))
-    while not call.sandbox.faults.hits or (phase in DONE and not call.sandbox.ledger[0].committed):
-        await asyncio.sleep(0.001)
+    await until(lambda: call.sandbox.faults.hits)
+    await until(lambda: phase not in DONE or call.sandbox.ledger.committed())
     await asyncio.sleep(0.05)
     assert task.done() == (phase is Phase.AFTER_BODY)
     task.cancel()
@@ -115,13 +115,11 @@ async def test_a_delay_goes_on_as_if_nothing_had_been(phase: Phase, call: Caller
 async def test_what_was_read_is_done_though_the_client_has_left(call: Caller) -> None:
     call.sandbox.faults.add(Fault("delay", phase="after_read", seconds=0.1))
     task = asyncio.create_task(create(call))
-    while not (call.sandbox.ledger and call.sandbox.ledger[0].read):
-        await asyncio.sleep(0.001)
+    await until(lambda: call.sandbox.ledger and call.sandbox.ledger[0].read)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert call.sandbox.ledger[0].committed is False
-    while not call.sandbox.ledger[0].committed:
-        await asyncio.sleep(0.01)
+    assert not call.sandbox.ledger.committed()
+    await until(call.sandbox.ledger.committed)
     await asyncio.sleep(0.01)
     assert call.sandbox.ledger[0].status is None
 
@@ -205,8 +203,7 @@ async def test_a_drip_comes_whole_and_slowly(phase: Phase, call: Caller) -> None
 async def test_a_bomb_is_small_and_inflates(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("bomb", size=3_000_000, times=1))
     reply = asyncio.create_task(raw_call(sandbox, "GET", "/orders", until_end=True))
-    while not sandbox.ledger or sandbox.ledger[0].status is None:
-        await asyncio.sleep(0.001)
+    await until(lambda: sandbox.ledger and sandbox.ledger[0].status)
     await asyncio.sleep(0.05)
     await sandbox.close()
     head, _, body = (await reply).content.partition(b"\r\n\r\n")

@@ -16,7 +16,7 @@ import pytest
 import cubicasa_async.sandbox
 from cubicasa_async.sandbox import Fault, Phase, Sandbox, serve
 
-from .support import Caller, draft
+from .support import Caller, draft, until
 
 PACKAGE = Path(cubicasa_async.sandbox.__file__).parent
 
@@ -31,8 +31,7 @@ async def test_closing_with_a_held_request_is_prompt_and_leaves_nothing(
         async with Sandbox() as sandbox:
             sandbox.faults.add(Fault(fault, phase=phase, seconds=600))
             held = asyncio.create_task(Caller(session, sandbox)("POST", "/orders/draft", draft()))
-            while not sandbox.faults.hits:
-                await asyncio.sleep(0.001)
+            await until(lambda: sandbox.faults.hits)
             await asyncio.sleep(0.01)
             address = sandbox.origin
             start = asyncio.get_running_loop().time()
@@ -53,8 +52,7 @@ async def test_closing_cuts_a_request_whose_body_never_comes() -> None:
             b"POST /api/integrate/v3/orders/draft HTTP/1.1\r\nHost: x\r\n"
             b"Content-Length: 10\r\n\r\n{"
         )
-        while not sandbox.ledger:
-            await asyncio.sleep(0.001)
+        await until(lambda: sandbox.ledger)
     assert await reader.read() == b""
     writer.close()
     assert (sandbox.ledger[0].read, sandbox.ledger[0].status) == (False, None)

@@ -1,0 +1,58 @@
+"""Importing drafts with a durable journal, 50 at a time, wall time, against a bare loop."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import tempfile
+import time
+from pathlib import Path
+
+import aiohttp
+import orjson
+
+from benchmarks.drafts import FIELDS
+from benchmarks.measure import Ratio, compare
+from cubicasa_async import AsyncCubiCasa
+from cubicasa_async.bulk import Created, import_drafts
+
+TITLE = "import with a durable journal, 50 at a time (wall)"
+
+
+async def run(base_url: str, *, quick: bool) -> list[Ratio]:
+    rows = 1_000 if quick else 5_000
+    with tempfile.TemporaryDirectory() as directory:
+        numbers = itertools.count()
+        async with (
+            aiohttp.ClientSession(headers={"api-key": "bench"}) as session,
+            AsyncCubiCasa("bench", base_url=base_url, concurrency=50) as client,
+        ):
+
+            async def bare() -> None:
+                left = iter(range(rows))
+
+                async def work() -> None:
+                    for _ in left:
+                        async with session.post(f"{base_url}/orders/draft", json=FIELDS) as answer:
+                            orjson.loads(await answer.read())
+
+                await asyncio.gather(*(work() for _ in range(50)))
+
+            async def ours() -> None:
+                created = 0
+                async for outcome in import_drafts(
+                    client,
+                    ({**FIELDS, "external_id": f"E-{number}"} for number in range(rows)),
+                    journal=Path(directory) / f"{next(numbers)}.journal",
+                    concurrency=50,
+                    look_first=False,  # the bare loop looks at nothing either
+                ):
+                    created += isinstance(outcome, Created)
+                assert created == rows
+
+            return await compare(
+                (f"aiohttp, {rows} drafts, no journal", bare),
+                {"cubicasa_async, with journal": ours},
+                rounds=3 if quick else 10,
+                clock=time.perf_counter,
+            )

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from cubicasa_async import AsyncCubiCasa
+from cubicasa_async.sandbox import Sandbox
+from tests.support.canary import CANARY, everything_is_logged, pytest_runtest_makereport
+from tests.support.moments import VirtualTime
+
+__all__ = ["everything_is_logged", "pytest_runtest_makereport"]
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """A server of the API on a free port; its key is the canary."""
+    async with Sandbox(CANARY) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def moments() -> VirtualTime:
+    """The time of `client`: sleeping moves it and takes none."""
+    return VirtualTime()
+
+
+@pytest.fixture
+async def client(sandbox: Sandbox, moments: VirtualTime) -> AsyncIterator[AsyncCubiCasa]:
+    """A client of the sandbox that waits without waiting, by the bounds and without chance."""
+    async with AsyncCubiCasa(
+        sandbox.api_key, base_url=sandbox.base_url, runtime=moments.runtime
+    ) as client:
+        yield client
