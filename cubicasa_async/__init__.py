@@ -15,14 +15,27 @@ from cubicasa_async.core.policy import RetryPolicy
 from cubicasa_async.core.runtime import Runtime
 from cubicasa_async.core.values import UNSET, OpenEnum
 from cubicasa_async.core.walk import Page
+from cubicasa_async.core.wire import Response
 from cubicasa_async.errors import Attempt, CubiCasaError, FieldError, Outcome, Undecodable
+from cubicasa_async.resources.assets import (
+    DeliveryAssets,
+    GlaPackage,
+    HomeReport,
+    ListingFloorplans,
+    PropertyData,
+    Snapshot,
+    Tour,
+)
+from cubicasa_async.resources.base import Message
 from cubicasa_async.resources.change_requests import (
     ChangeRequest,
     ChangeRequestReceipt,
     ProductType,
 )
-from cubicasa_async.resources.drafts import DraftRequest, OrderPreferences, Style2D, Style3D, Video
-from cubicasa_async.resources.orders import (
+from cubicasa_async.resources.company import Company, CompanyPackage, CompanyProfile
+from cubicasa_async.resources.drafts import DraftRequest
+from cubicasa_async.resources.offices import Office
+from cubicasa_async.resources.order import (
     AddOn,
     Address,
     Order,
@@ -31,6 +44,10 @@ from cubicasa_async.resources.orders import (
     PackageType,
     Product,
 )
+from cubicasa_async.resources.orders import CombinedPdf
+from cubicasa_async.resources.properties import OrderPreferences, Style2D, Style3D, Video
+from cubicasa_async.resources.users import NewUser, Role, User
+from cubicasa_async.resources.webhooks import Webhooks, WebhookTrigger
 
 __all__ = [
     "UNSET",
@@ -40,13 +57,24 @@ __all__ = [
     "Attempt",
     "ChangeRequest",
     "ChangeRequestReceipt",
+    "CombinedPdf",
+    "Company",
+    "CompanyPackage",
+    "CompanyProfile",
     "Config",
     "CubiCasaError",
+    "DeliveryAssets",
     "DraftRequest",
     "Effect",
     "Environment",
     "Evidence",
     "FieldError",
+    "GlaPackage",
+    "HomeReport",
+    "ListingFloorplans",
+    "Message",
+    "NewUser",
+    "Office",
     "OpenEnum",
     "Order",
     "OrderInfo",
@@ -59,13 +87,21 @@ __all__ = [
     "Priority",
     "Product",
     "ProductType",
+    "PropertyData",
     "RequestOptions",
+    "Response",
     "RetryPolicy",
+    "Role",
     "Runtime",
     "Secret",
+    "Snapshot",
     "Style2D",
     "Style3D",
+    "Tour",
     "Undecodable",
+    "User",
     "Video",
+    "WebhookTrigger",
+    "Webhooks",
     "__version__",
 ]

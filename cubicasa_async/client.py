@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 import aiohttp
 
 from cubicasa_async._version import __version__
 from cubicasa_async.config import Config, Environment, RequestOptions, Secret, Settings
+from cubicasa_async.core import wire
+from cubicasa_async.core.endpoint import Effect, raw_endpoint
 from cubicasa_async.core.runtime import Runtime
 from cubicasa_async.core.transport import Transport
+from cubicasa_async.core.wire import Response
 from cubicasa_async.resources.change_requests import ChangeRequests
+from cubicasa_async.resources.company import Companies
 from cubicasa_async.resources.drafts import Drafts
+from cubicasa_async.resources.gotoscan import GoToScan
+from cubicasa_async.resources.index import corrected
+from cubicasa_async.resources.offices import Offices
 from cubicasa_async.resources.orders import Orders
+from cubicasa_async.resources.users import Users
+from cubicasa_async.resources.webhooks import WebhookSettings
+
+T = TypeVar("T")
 
 
 class AsyncCubiCasa:
@@ -39,17 +50,27 @@ class AsyncCubiCasa:
         **settings: Further settings, as Config describes them.
 
     Attributes:
-        orders: Reading orders.
-        drafts: Making and changing draft orders.
-        change_requests: Asking for changes and following them.
+        company: The company that the key belongs to.
+        offices: Its offices.
+        users: Its people.
+        orders: Reading orders, and buying more for them.
+        change_requests: Asking for changes of delivered plans.
+        drafts: Making, changing and deleting draft orders.
+        gotoscan: Orders that are scanned by somebody at the property.
+        webhooks: Which URLs CubiCasa calls, and when.
 
     Raises:
         ConfigError: A setting cannot work.
     """
 
+    company: Companies
+    offices: Offices
+    users: Users
     orders: Orders
-    drafts: Drafts
     change_requests: ChangeRequests
+    drafts: Drafts
+    gotoscan: GoToScan
+    webhooks: WebhookSettings
 
     def __init__(
         self,
@@ -88,16 +109,25 @@ class AsyncCubiCasa:
         self, config: Config, session: aiohttp.ClientSession | None, runtime: Runtime | None
     ) -> None:
         transport = Transport(
-            config, runtime=runtime or Runtime(), version=__version__, session=session
+            config,
+            runtime=runtime or Runtime(),
+            version=__version__,
+            session=session,
+            corrected=corrected(config.paths),
         )
         self._furnish(transport, config.options)
 
     def _furnish(self, transport: Transport, options: RequestOptions) -> None:
         self._transport = transport
         self._options = options
+        self.company = Companies(transport, options)
+        self.offices = Offices(transport, options)
+        self.users = Users(transport, options)
         self.orders = Orders(transport, options)
-        self.drafts = Drafts(transport, options)
         self.change_requests = ChangeRequests(transport, options)
+        self.drafts = Drafts(transport, options)
+        self.gotoscan = GoToScan(transport, options)
+        self.webhooks = WebhookSettings(transport, options)
 
     @property
     def config(self) -> Config:
@@ -119,6 +149,43 @@ class AsyncCubiCasa:
         derived = type(self).__new__(type(self))
         derived._furnish(self._transport, options.over(self._options))  # noqa: SLF001 # its own
         return derived
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        model: type[T] | None = None,
+        query: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        body: Mapping[str, Any] | None = None,
+        effect: Effect | None = None,
+        options: RequestOptions | None = None,
+    ) -> Response[T]:
+        """Call any path of the API, with retries, deadline and errors as for all other calls.
+
+        Args:
+            method: HTTP method.
+            path: Path below the base URL, beginning with "/", encoded where it must be.
+            model: Class to read the answer into. Without one, `data` is what the JSON text says,
+                or None if the answer is something else than JSON; its `body` is there in any case.
+            query: Query parameters.
+            body: JSON object to send.
+            effect: What a repeat would do. By default GET and HEAD are READ, PUT, PATCH and
+                DELETE are REPLACE, and all others are CREATE, which is never repeated blindly.
+            options: Settings of this call.
+
+        Raises:
+            InvalidInputError: The method or path cannot be used. Nothing was sent.
+            CubiCasaError: The call failed; see `outcome`.
+        """
+        endpoint = raw_endpoint(method, path, effect, model)
+        return await self._transport.call(
+            endpoint,
+            options=options.over(self._options) if options else self._options,
+            query=query.items() if isinstance(query, Mapping) else query,
+            body=body,
+            read=wire.read if model else wire.read_anything,
+        )
 
     async def close(self) -> None:
         """Close all connections; a second time does nothing.

@@ -78,6 +78,8 @@ class RequestOptions:
         retries: How often the call may be repeated after its first attempt.
         headers: Further headers. The api key cannot be replaced this way.
         priority: Whether the call goes before or after others that wait for their turn.
+        extra_body: Fields added to the request's JSON object as they are, unchecked: for what the
+            API knows and this library does not. The server ignores unknown ones (observed).
     """
 
     timeout: float | None = None
@@ -85,6 +87,7 @@ class RequestOptions:
     retries: int | None = None
     headers: Mapping[str, str] | None = None
     priority: Priority | None = None
+    extra_body: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
 
     def __attrs_post_init__(self) -> None:
         for name in ("timeout", "deadline"):
@@ -102,8 +105,9 @@ class RequestOptions:
     def over(self, base: RequestOptions) -> RequestOptions:
         """These settings, completed by those of `base`."""
         mine = {name: value for name, value in _shallow(self).items() if value is not None}
-        if self.headers and base.headers:
-            mine["headers"] = {**base.headers, **self.headers}
+        for name in ("headers", "extra_body"):
+            if name in mine:
+                mine[name] = {**(getattr(base, name) or {}), **mine[name]}
         return attrs.evolve(base, **mine)
 
 
@@ -139,6 +143,7 @@ class Settings(TypedDict, total=False):
     page_size: int
     proxy: str | None
     ssl: ssl.SSLContext | bool
+    paths: Mapping[str, str]
 
 
 @attrs.frozen(kw_only=True)
@@ -156,6 +161,8 @@ class Config:
         page_size: Records asked for per page of a list (50 is used in production, observed).
         proxy: URL of an HTTP proxy; the environment's proxy variables are not read.
         ssl: TLS settings; True is the default verification. It cannot be switched off.
+        paths: Corrections of inferred paths, "METHOD PATH" or "PATH" by operation, as in
+            `{"offices.list": "GET /companies/offices"}`.
     """
 
     api_key: Secret
@@ -168,6 +175,7 @@ class Config:
     page_size: int = 50
     proxy: str | None = attrs.field(default=None, repr=False)
     ssl: ssl.SSLContext | bool = True
+    paths: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
     def __attrs_post_init__(self) -> None:
         if self.concurrency < 1 or self.page_size < 1 or self.max_response_bytes < 1:

@@ -23,6 +23,7 @@
      │   ├─ RedirectError            3xx: never followed, the key stays where it is
      │   └─ ServerError              5xx
      ├─ DecodeError                  a 2xx answer that is not what the contract says: see problems
+     ├─ EchoMismatchError            the server confirmed something else than was asked for
      ├─ UndecodableItemsError        a list held items that could not be read; the others were given
      ├─ PagingError                  a list cannot be walked on: see cursor
      │   └─ GapError                 ... because completeness can no longer be proven
@@ -305,12 +306,14 @@ class DecodeError(CubiCasaError):
         status: The HTTP status.
         body: The answer's body, at most the first 64 KiB, the key removed.
         problems: Each fault with its JSON path, such as `$.items[7].id`.
+        partial: What could be read, with the faulty fields left out; None if nothing could.
         incomplete: True if the JSON text ends too early, as after a cut connection.
     """
 
     status: int = 200
     body: bytes = b""
     problems: tuple[FieldError, ...] = ()
+    partial: Any = None
     incomplete: bool = False
 
     def __init__(
@@ -320,9 +323,11 @@ class DecodeError(CubiCasaError):
         status: int = 200,
         body: bytes = b"",
         problems: Sequence[FieldError] = (),
+        partial: Any = None,
         incomplete: bool = False,
     ) -> None:
         super().__init__(message, outcome=Outcome.UNKNOWN)
+        self.partial = partial
         self.status = status
         self.body = body
         self.problems = tuple(problems)
@@ -340,6 +345,16 @@ class DecodeError(CubiCasaError):
 
     def __str__(self) -> str:
         return _with_fields(super().__str__(), self.problems)
+
+
+class EchoMismatchError(CubiCasaError):
+    """The server answered success, but its answer confirms something else than was asked for."""
+
+    outcome = Outcome.UNKNOWN
+
+
+class InferredPathWarning(UserWarning):
+    """An operation was called whose path or method is inferred, and may be wrong."""
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeGuard, TypeVar
 import attrs
 
 from cubicasa_async.bulk.intake import Checked, batches, check_row, checked_again, numbered
-from cubicasa_async.bulk.journal import IN_DOUBT, Claim, Doubt, Journal, State
+from cubicasa_async.bulk.journal import IN_DOUBT, MADE, Claim, Doubt, Journal, State
 from cubicasa_async.bulk.outcomes import (
     AlreadyThere,
     Created,
@@ -111,7 +111,7 @@ async def import_drafts(
             await conductor
         finally:
             conductor.cancel()
-            await asyncio.wait([conductor])
+            await asyncio.gather(conductor, return_exceptions=True)
 
 
 class _Import:
@@ -189,12 +189,12 @@ class _Import:
                 return Skipped(note=f"the same as line {claim.repeats}", **at)
             reason = f"line {claim.repeats} has the same one but says something else"
             return Rejected(field_errors=(FieldError("external_id", reason),), **at)
-        made = claim.state in {State.CREATED, State.THERE}
+        made = claim.state in MADE
         if claim.orders:
             found = claim.order_id if claim.order_id in claim.orders else claim.orders[0]
             if not made:
                 await self._journal.settle(row.key, State.THERE, order_id=found)
-            return AlreadyThere(order_id=found, note=_there_note(claim, made=made), **at)
+            return AlreadyThere(order_id=found, note=_there_note(claim), **at)
         if made and self._server.looked:
             note = (
                 f"an earlier run found order {claim.order_id}, which the server lists no more; it "
@@ -202,7 +202,7 @@ class _Import:
             )
             return Unknown(order_id=claim.order_id, note=note, **at)
         if made:
-            return AlreadyThere(order_id=claim.order_id, note=_there_note(claim, made=True), **at)
+            return AlreadyThere(order_id=claim.order_id, note=_there_note(claim), **at)
         return None
 
     async def _send_all(self, rows: AsyncIterator[Checked]) -> None:
@@ -337,11 +337,11 @@ def _is_of_the_row(error: CubiCasaError) -> TypeGuard[AnswerError]:
     return isinstance(error, AnswerError) and error.status in _OF_THE_ROW
 
 
-def _there_note(claim: Claim, *, made: bool) -> str:
+def _there_note(claim: Claim) -> str:
     notes: list[str] = []
     if claim.state in IN_DOUBT:
         notes.append("made by an earlier run whose answer was lost")
-    if made and claim.changed:
+    if claim.changed and claim.state in MADE | IN_DOUBT:
         notes.append("the row has changed since its draft was made; the draft was not changed")
     if len(claim.orders) > 1:
         notes.append(f"the server lists {len(claim.orders)} of them: {', '.join(claim.orders)}")

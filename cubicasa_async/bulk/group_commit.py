@@ -63,10 +63,12 @@ class GroupCommit:
     def _serve(self, opened: Future[None]) -> None:
         try:
             db = self._connect()
-        except (sqlite3.Error, JournalError) as exc:
-            opened.set_exception(self._explain(exc))
+        except Exception as exc:  # noqa: BLE001 # whoever waits must hear of it
+            with suppress(InvalidStateError):
+                opened.set_exception(self._explain(exc))
             return
-        opened.set_result(None)
+        with suppress(InvalidStateError):  # whoever opened it waits no more, and will close it
+            opened.set_result(None)
         broken: JournalError | None = None
         last = False
         while not last and (first := self._queue.get()) is not None:
@@ -92,8 +94,8 @@ class GroupCommit:
             db.execute("BEGIN IMMEDIATE")
             results = [operation(db) for operation, _ in batch]
             db.execute("COMMIT")
-        except (sqlite3.Error, JournalError) as exc:
-            if db.in_transaction:
+        except Exception as exc:  # noqa: BLE001 # or those who wait would wait for ever
+            with suppress(sqlite3.Error):
                 db.rollback()
             return self._explain(exc)
         for (_, done), result in zip(batch, results, strict=True):

@@ -26,7 +26,8 @@ CREATE TABLE job (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE drafts (
     external_id TEXT PRIMARY KEY,
     line INTEGER NOT NULL,      -- where the row stood when last read, from 1
-    body TEXT NOT NULL,         -- the request as JSON
+    body TEXT NOT NULL,         -- the request as JSON, as last read
+    made TEXT,                  -- what it was when its draft was made or found
     state TEXT NOT NULL,        -- see State
     order_id TEXT,
     reason TEXT,                -- why it was rejected or is unknown
@@ -62,6 +63,7 @@ class State(OpenEnum):
 
 
 IN_DOUBT: Final = frozenset({State.INTENT, State.UNKNOWN})
+MADE: Final = frozenset({State.CREATED, State.THERE})
 
 
 @attrs.frozen
@@ -86,7 +88,8 @@ class Claim:
     Attributes:
         state: Where it stood before; None if it was not known.
         order_id: The order it belonged to.
-        changed: Whether its request differs from what was recorded.
+        changed: Whether its request differs from what its draft was made from, or else from what
+            was last read.
         repeats: The line of the same run that already had this external_id; None if none had.
         orders: Orders of this external_id that the server listed.
     """
@@ -184,9 +187,10 @@ class Journal:
         """Put on disk what became of a row."""
         await self._do(
             lambda db: db.execute(
-                "UPDATE drafts SET state = ?, order_id = coalesce(?, order_id), reason = ? "
+                "UPDATE drafts SET state = ?, order_id = coalesce(?, order_id), reason = ?, "
+                "made = CASE WHEN ? THEN coalesce(made, body) ELSE made END "
                 "WHERE external_id = ?",
-                (state.value, order_id, reason, key),
+                (state.value, order_id, reason, state in MADE, key),
             )
         )
 
@@ -222,25 +226,24 @@ class Journal:
     def _claim(self, db: sqlite3.Connection, entry: Entry) -> Claim:
         orders = self._orders(db, entry.key)
         found = db.execute(
-            "SELECT state, line, body, order_id, run FROM drafts WHERE external_id = ?",
+            "SELECT state, line, body, made, order_id, run FROM drafts WHERE external_id = ?",
             (entry.key,),
         ).fetchone()
         if found is None:
             db.execute(
-                "INSERT INTO drafts VALUES (?, ?, ?, 'new', NULL, NULL, 0, NULL, ?)",
+                "INSERT INTO drafts VALUES (?, ?, ?, NULL, 'new', NULL, NULL, 0, NULL, ?)",
                 (entry.key, entry.line, entry.body, self._run),
             )
             return Claim(None, None, changed=False, repeats=None, orders=orders)
-        state, line, body, order_id, run = found
-        changed = body != entry.body
+        state, line, body, made, order_id, run = found
         if run == self._run:
+            changed = body != entry.body
             return Claim(State(state), order_id, changed=changed, repeats=line, orders=orders)
-        # What a draft was made from is kept, so that a later change of the row stays visible.
-        made = state in {State.CREATED, State.THERE}
         db.execute(
             "UPDATE drafts SET line = ?, body = ?, run = ? WHERE external_id = ?",
-            (entry.line, body if made else entry.body, self._run, entry.key),
+            (entry.line, entry.body, self._run, entry.key),
         )
+        changed = (made or body) != entry.body  # from its draft, however often it changed since
         return Claim(State(state), order_id, changed=changed, repeats=None, orders=orders)
 
     def _doubts(self, db: sqlite3.Connection, after: str, count: int) -> list[Doubt]:

@@ -10,7 +10,7 @@ from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.core import codec
 from cubicasa_async.core.walk import Page
 from cubicasa_async.errors import GapError
-from cubicasa_async.resources.orders import Order, OrderStatus
+from cubicasa_async.resources.order import Order, OrderStatus
 
 _WALKS: Final = 3
 _KNOWN_STRETCH: Final = 100

@@ -11,7 +11,7 @@ from rich.console import Console
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import Target, runs
 from cubicasa_async.core import codec
-from cubicasa_async.resources.orders import Order
+from cubicasa_async.resources.order import Order
 
 
 @click.group()

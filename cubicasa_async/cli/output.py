@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cubicasa_async.bulk.outcomes import KINDS, RowOutcome
-from cubicasa_async.resources.orders import Order
+from cubicasa_async.resources.order import Order
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="JSON lines, as when the output is piped."

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -37,9 +38,14 @@ def optional(check: Check, *, wire: str | None = None) -> Any:
     return attrs.field(default=UNSET, metadata=_metadata(check, wire))
 
 
-def nested(cls: type) -> Any:
-    """An optional attrs field that holds another checked class, or a mapping of its fields."""
-    return attrs.field(default=UNSET, metadata={_NESTED: cls})
+def nested(cls: type, *, needed: bool = False) -> Any:
+    """An attrs field that holds another checked class, or a mapping of its fields."""
+    return attrs.field(default=attrs.NOTHING if needed else UNSET, metadata={_NESTED: cls})
+
+
+def checked_by(check: Check) -> dict[str, Any]:
+    """Metadata for an attrs field that is written out, as for one that must not show in repr."""
+    return _metadata(check, None)
 
 
 def _metadata(check: Check, wire: str | None) -> dict[str, Any]:
@@ -100,6 +106,16 @@ def some_texts(value: Any) -> tuple[str, ...]:
     found = texts(value)
     if not found:
         raise ValueError("must hold at least one entry")
+    return found
+
+
+def urls(value: Any) -> tuple[str, ...]:
+    """Any number of absolute http or https URLs."""
+    found = texts(value)
+    for item in found:
+        parts = urlsplit(item)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or " " in item:
+            raise ValueError(f"{item!r} is not an absolute http or https URL")
     return found
 
 

@@ -7,18 +7,27 @@ second time in detail, so that the error names every fault.
 
 from __future__ import annotations
 
+import copy
+import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast, get_args, get_origin
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import attrs
 import msgspec
-from cattrs import BaseConverter, Converter, transform_error
-from cattrs.errors import ClassValidationError
+from cattrs import BaseConverter, Converter
+from cattrs.errors import ClassValidationError, IterableValidationError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from cubicasa_async.core.values import Model, OpenEnum, wire_names
+from cubicasa_async.core.values import (
+    Model,
+    OpenEnum,
+    Sparse,
+    is_nothing,
+    other_names,
+    wire_names,
+)
 from cubicasa_async.errors import FieldError
 
 T = TypeVar("T")
@@ -126,6 +135,47 @@ def _model_hook(cls: type[Model], converter: BaseConverter) -> Callable[[Any, An
     return hook
 
 
+def _sparse_hook(cls: type[Sparse], converter: BaseConverter) -> Callable[[Any, Any], Any]:
+    structure = _model_hook(cls, converter)
+    renamed = other_names(cls)
+    types_by_name = get_type_hints(cls)
+    objects = {wire for name, wire in wire_names(cls).items() if _inner_sparse(types_by_name[name])}
+
+    def hook(value: Any, _: Any) -> Model:
+        if type(value) is not dict:
+            raise _refuse("an object", value)
+        said = {k: v for k, v in cast("dict[str, Any]", value).items() if not is_nothing(v)}
+        for other, name in renamed.items():
+            if other in said and name not in said:
+                said[name] = said.pop(other)
+        misshapen = {
+            name: said.pop(name) for name in objects & said.keys() if type(said[name]) is not dict
+        }
+        model: Model = structure(said, cls)
+        if misshapen:
+            object.__setattr__(model, "extra", {**model.extra, **misshapen})
+        return model
+
+    return hook
+
+
+def _maybe_sparse_hook(union: Any, converter: BaseConverter) -> Callable[[Any, Any], Any]:
+    cls = _inner_sparse(union)
+    structure = converter.get_structure_hook(cls)
+    return lambda value, _: None if is_nothing(value) else structure(value, cls)
+
+
+def _inner_sparse(cls: Any) -> Any:
+    """The Sparse class of `Sparse | None`; None for other types."""
+    inner = [arg for arg in get_args(cls) if arg is not type(None)]
+    optional = get_origin(cls) in {Union, types.UnionType} and len(inner) == 1
+    return inner[0] if optional and _is_sparse(inner[0]) else None
+
+
+def _is_sparse(cls: Any) -> bool:
+    return isinstance(cls, type) and issubclass(cls, Sparse)
+
+
 def _model_dump_hook(cls: type[Model], converter: BaseConverter) -> Callable[[Any], dict[str, Any]]:
     dump = _plain_dump_hook(cls, converter)
 
@@ -170,6 +220,10 @@ def _make_converter(*, detailed: bool) -> Converter:
     converter.register_unstructure_hook(OpenEnum, lambda member: member.value)
     converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
     converter.register_structure_hook_factory(_is_model, _model_hook)
+    converter.register_structure_hook_factory(_is_sparse, _sparse_hook)
+    converter.register_structure_hook_factory(
+        lambda cls: _inner_sparse(cls) is not None, _maybe_sparse_hook
+    )
     converter.register_unstructure_hook_factory(_is_request, _plain_dump_hook)
     converter.register_unstructure_hook_factory(_is_model, _model_dump_hook)
     return converter
@@ -190,6 +244,8 @@ def parse(body: bytes) -> Any:
         incomplete = "truncated" in str(exc)
         reason = "the JSON text ends too early" if incomplete else f"not JSON: {exc}"
         raise CodecError((FieldError("$", reason),), incomplete=incomplete) from None
+    except UnicodeDecodeError:
+        raise CodecError((FieldError("$", "not JSON: the text is not UTF-8"),)) from None
     except RecursionError:
         raise CodecError((FieldError("$", "the JSON text is nested too deeply"),)) from None
 
@@ -211,23 +267,41 @@ def explain(value: Any, cls: Any, *, path: str = "$") -> tuple[FieldError, ...]:
     return (FieldError(path, "could not be read"),)
 
 
-def _faults(exc: Exception, path: str) -> list[FieldError]:
-    if not isinstance(exc, ExceptionGroup):
-        return [FieldError(path, _wording(exc, None))]
-    found: list[FieldError] = []
-    group = cast("ExceptionGroup[Exception]", exc)
-    for line in transform_error(group, path=path, format_exception=_wording):
-        message, _, where = line.rpartition(" @ ")
-        found.append(FieldError(where, message))
-    return found
-
-
-def _wording(exc: BaseException, _: type | None) -> str:
-    if isinstance(exc, KeyError):
-        return "is missing"
+def _faults(exc: BaseException, path: str) -> Iterator[FieldError]:
     if isinstance(exc, ClassValidationError):
-        return "could not be read"
-    return str(exc)
+        names = wire_names(exc.cl)
+        parts, others = exc.group_exceptions()
+        for inner, note in parts:
+            yield from _faults(inner, f"{path}.{names.get(note.name, note.name)}")
+        for inner in others:
+            yield from _faults(inner, path)
+    elif isinstance(exc, IterableValidationError):
+        for inner, place in exc.group_exceptions()[0]:
+            yield from _faults(inner, f"{path}[{place.index}]")
+    else:
+        yield FieldError(path, "is missing" if isinstance(exc, KeyError) else str(exc))
+
+
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+
+
+def salvage(value: Any, cls: type[T], problems: tuple[FieldError, ...]) -> T | None:
+    """What is left of a value without its faulty parts; None if that is not enough."""
+    value = copy.deepcopy(value)
+    # From the end, so that the places of list entries stay right while others are taken out.
+    for problem in reversed(problems):
+        place: Any = value
+        steps = [name or int(index) for name, index in _STEP.findall(problem.field)]
+        try:
+            for step in steps[:-1]:
+                place = place[step]
+            del place[steps[-1]]
+        except (LookupError, TypeError):
+            return None
+    try:
+        return converter.structure(value, cls)
+    except Exception:  # noqa: BLE001 # then nothing can be saved
+        return None
 
 
 def unstructure(value: object) -> Any:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import enum
-from typing import Generic, TypeVar
+import re
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
+
+from cubicasa_async.errors import FieldError, InvalidInputError
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -60,3 +63,40 @@ class Endpoint(Generic[T_co]):
     effect: Effect
     evidence: Evidence
     request: type | None = None
+
+
+_BY_METHOD: Final = {
+    "GET": Effect.READ,
+    "HEAD": Effect.READ,
+    "PUT": Effect.REPLACE,
+    "PATCH": Effect.REPLACE,
+    "DELETE": Effect.REPLACE,
+    "POST": Effect.CREATE,
+}
+_PATH: Final = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
+
+
+def raw_endpoint(
+    method: str, path: str, effect: Effect | None, response: type[Any] | None
+) -> Endpoint[Any]:
+    """An endpoint that is not declared, for a call of the user's own.
+
+    Raises:
+        InvalidInputError: The method or path cannot be used.
+    """
+    verb = method.upper()
+    faults: list[FieldError] = []
+    if verb not in _BY_METHOD:
+        faults.append(FieldError("method", f"{method!r} is none of {', '.join(_BY_METHOD)}"))
+    if not _PATH.fullmatch(path) or ".." in path.split("/"):
+        faults.append(FieldError("path", f"{path!r} must begin with / and be encoded"))
+    if faults:
+        raise InvalidInputError("The call was not sent: it cannot be made.", faults)
+    return Endpoint(
+        operation=f"{verb} {path}",
+        method=verb,
+        path=path.replace("{", "{{").replace("}", "}}"),
+        response=response,
+        effect=effect or _BY_METHOD[verb],
+        evidence=Evidence.DOCUMENTED,
+    )

@@ -14,7 +14,7 @@ from cubicasa_async.core.endpoint import Effect
 from cubicasa_async.errors import AnswerError, CubiCasaError, Outcome
 
 _REFUSED_FOR_NOW = frozenset({429, 503})
-_SECONDS = re.compile(r"\d{1,300}(\.\d{1,300})?", re.ASCII)
+_SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
 @attrs.frozen(kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import platform
+import warnings
 import weakref
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import timedelta
@@ -16,7 +17,7 @@ import attrs
 
 from cubicasa_async.config import Config, RequestOptions
 from cubicasa_async.core import failures, policy, wire
-from cubicasa_async.core.endpoint import Effect, Endpoint
+from cubicasa_async.core.endpoint import Effect, Endpoint, Evidence
 from cubicasa_async.core.limits import Gate, Priority
 from cubicasa_async.core.runtime import Runtime
 from cubicasa_async.errors import (
@@ -25,6 +26,7 @@ from cubicasa_async.errors import (
     ClientClosedError,
     CubiCasaError,
     DecodeError,
+    InferredPathWarning,
     QueueTimeoutError,
 )
 
@@ -151,6 +153,7 @@ class Transport:
         runtime: Sources of time and chance.
         version: This library's version, for the User-Agent.
         session: A session of the caller's whose pool is used; it stays open.
+        corrected: Endpoints whose path the user corrected, by operation.
     """
 
     def __init__(
@@ -160,10 +163,13 @@ class Transport:
         runtime: Runtime,
         version: str,
         session: aiohttp.ClientSession | None = None,
+        corrected: Mapping[str, Endpoint[Any]] | None = None,
     ) -> None:
         self.config = config
         self.runtime = runtime
         self._session = session
+        self._corrected = corrected or {}
+        self._warned: set[str] = set()
         self._user_agent = (
             f"cubicasa-async/{version} "
             f"(Python {platform.python_version()}; aiohttp {aiohttp.__version__})"
@@ -205,8 +211,14 @@ class Transport:
         """
         if self.closed:
             raise ClientClosedError("The client is closed. Make a new one.")
+        endpoint = self._current(endpoint)
         request = wire.build(
-            self.config.base_url, endpoint, path=path or {}, query=query, body=body
+            self.config.base_url,
+            endpoint,
+            path=path or {},
+            query=query,
+            body=body,
+            extra_body=options.extra_body,
         )
         runtime = self.runtime
         deadline = runtime.monotonic() + _seconds(options.deadline)
@@ -229,6 +241,22 @@ class Transport:
                 error.operation = endpoint.operation
                 raise error
             await runtime.sleep(slept)
+
+    def _current(self, endpoint: Endpoint[T]) -> Endpoint[T]:
+        """The endpoint as the user corrected it; warns once of one that is only inferred."""
+        if endpoint.operation in self._corrected:
+            return self._corrected[endpoint.operation]
+        inferred = endpoint.evidence is Evidence.INFERRED
+        if inferred and endpoint.operation not in self._warned:
+            self._warned.add(endpoint.operation)
+            warnings.warn(
+                f"{endpoint.operation}: {endpoint.method} {endpoint.path} is inferred and may be "
+                "wrong. If the server does not know it, correct it by the client's setting "
+                f"paths={{{endpoint.operation!r}: 'METHOD /path'}}. Set to itself, it is accepted.",
+                InferredPathWarning,
+                stacklevel=5,
+            )
+        return endpoint
 
     def _decide(
         self, attempt: _Attempt, error: CubiCasaError, tries: int, bound: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, cast
 
 import attrs
 
@@ -64,7 +64,41 @@ class Model:
     extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any], eq=False, repr=False)
 
 
+@attrs.frozen(kw_only=True)
+class Sparse(Model):
+    """A model in which "nothing" comes in many forms: null, "", [], {}, an object of nulls.
+
+    All of them are read as the field's default. Something of another shape than expected, where
+    another Sparse model is expected, is kept in `extra` as it came.
+    """
+
+
+def is_nothing(value: Any) -> bool:
+    """Whether a JSON value says nothing."""
+    if isinstance(value, dict):
+        return all(map(is_nothing, cast("dict[str, Any]", value).values()))
+    if isinstance(value, list):
+        return all(map(is_nothing, value))  # pyright: ignore[reportUnknownArgumentType] # JSON
+    return value is None or value == ""
+
+
 _WIRE = "cubicasa_async.wire"
+_ALSO = "cubicasa_async.also"
+
+
+def also_named(name: str) -> dict[str, str]:
+    """Metadata for a field of a Sparse model that also comes under another JSON key."""
+    return {_ALSO: name}
+
+
+def other_names(cls: type) -> dict[str, str]:
+    """JSON key to read as by the other key it comes under."""
+    names = wire_names(cls)
+    return {
+        field.metadata[_ALSO]: names[field.name]
+        for field in attrs.fields(cls)
+        if _ALSO in field.metadata
+    }
 
 
 def wire_name(name: str) -> dict[str, str]:

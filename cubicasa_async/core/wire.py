@@ -20,6 +20,7 @@ from cubicasa_async.errors import (
     DecodeError,
     FieldError,
     ForbiddenError,
+    InvalidInputError,
     NotFoundError,
     Outcome,
     RateLimitError,
@@ -88,17 +89,31 @@ def build(
     path: Mapping[str, str],
     query: Iterable[tuple[str, str]] = (),
     body: object | None = None,
+    extra_body: Mapping[str, Any] | None = None,
 ) -> Request:
-    """Make the request of one call. Path values must have passed `checks.check_id`."""
+    """Make the request of one call. Path values must have passed `checks.check_id`.
+
+    Raises:
+        InvalidInputError: The body holds something that JSON has no form for.
+    """
     filled = endpoint.path.format_map({name: quote(value, safe="") for name, value in path.items()})
     url = f"{base_url}{filled}"
     if encoded := urlencode(list(query)):
         url = f"{url}?{encoded}"
-    return Request(
-        endpoint.method,
-        URL(url, encoded=True),
-        None if body is None else codec.encode(body),
-    )
+    return Request(endpoint.method, URL(url, encoded=True), _encode(body, extra_body))
+
+
+def _encode(body: object | None, extra: Mapping[str, Any] | None) -> bytes | None:
+    if body is None and not extra:
+        return None
+    try:
+        if not extra:
+            return codec.encode(body)
+        fields = {**codec.as_mapping(codec.unstructure(body)), **extra}
+        return codec.encode(fields)
+    except (TypeError, ValueError, OverflowError) as exc:
+        message = "The call was not sent: its body has no form in JSON."
+        raise InvalidInputError(message, [FieldError("", str(exc))]) from None
 
 
 def inflate(body: bytes, encoding: str, limit: int) -> bytes:
@@ -154,7 +169,8 @@ def read(endpoint: Endpoint[T], answer: Answer) -> T:
     try:
         return codec.structure(value, endpoint.response)
     except codec.CodecError as exc:
-        raise unexpected(endpoint, answer, exc.problems) from None
+        partial = codec.salvage(value, endpoint.response, exc.problems)
+        raise unexpected(endpoint, answer, exc.problems, partial=partial) from None
 
 
 def read_value(endpoint: Endpoint[Any], answer: Answer) -> Any:
@@ -181,11 +197,26 @@ def read_value(endpoint: Endpoint[Any], answer: Answer) -> Any:
         raise unexpected(endpoint, answer, exc.problems, incomplete=exc.incomplete) from None
 
 
+def read_anything(endpoint: Endpoint[Any], answer: Answer) -> Any:
+    """Read an answer of unknown content: plain objects if it is JSON, else None.
+
+    Raises:
+        AnswerError: The status is not 2xx.
+        DecodeError: It claims to be JSON and is not, or is a web page.
+    """
+    declared = answer.headers.get("content-type", "")
+    is_json = "json" in declared or not declared
+    if 200 <= answer.status <= 299 and not (answer.body.strip() and (is_json or _is_html(answer))):
+        return None
+    return read_value(endpoint, answer)
+
+
 def unexpected(
     endpoint: Endpoint[Any],
     answer: Answer,
     problems: tuple[FieldError, ...],
     *,
+    partial: Any = None,
     incomplete: bool = False,
 ) -> DecodeError:
     """The error for a 2xx answer whose content is not what the contract says."""
@@ -196,6 +227,7 @@ def unexpected(
         status=answer.status,
         body=answer.body[:KEPT_BODY],
         problems=problems,
+        partial=partial,
         incomplete=incomplete,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import attrs
@@ -12,9 +12,17 @@ from cubicasa_async.core import checks, wire
 from cubicasa_async.core.endpoint import Endpoint
 from cubicasa_async.core.paging import Pager, read_page
 from cubicasa_async.core.transport import Transport
+from cubicasa_async.core.values import Model
 from cubicasa_async.core.walk import Page
 
 T = TypeVar("T")
+
+
+@attrs.frozen(kw_only=True)
+class Message(Model):
+    """An answer that says no more than that it was done (documented where it is used)."""
+
+    message: str | None = None
 
 
 @attrs.frozen
@@ -37,6 +45,7 @@ class Resource:
         ids: Mapping[str, object] | None = None,
         query: Iterable[tuple[str, str]] = (),
         body: object | None = None,
+        read: Callable[[Endpoint[T], wire.Answer], T] = wire.read,
     ) -> T:
         path = {name: checks.check_id(value, name) for name, value in (ids or {}).items()}
         response = await self.transport.call(
@@ -45,6 +54,7 @@ class Resource:
             path=path,
             query=query,
             body=body,
+            read=read,
         )
         return response.data
 

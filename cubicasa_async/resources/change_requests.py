@@ -11,6 +11,7 @@ import attrs
 from cubicasa_async.config import RequestOptions
 from cubicasa_async.core import checks
 from cubicasa_async.core.endpoint import Effect, Endpoint, Evidence
+from cubicasa_async.core.paging import Pager
 from cubicasa_async.core.values import Model, OpenEnum, Unset
 from cubicasa_async.resources.base import Resource
 
@@ -86,6 +87,14 @@ GET = Endpoint(
     effect=Effect.READ,
     evidence=Evidence.DOCUMENTED,
 )
+LIST = Endpoint(
+    operation="change_requests.list",
+    method="GET",
+    path="/orders/{order_id}/change-requests",
+    response=ChangeRequest,
+    effect=Effect.READ,
+    evidence=Evidence.INFERRED,
+)
 
 
 class ChangeRequests(Resource):
@@ -115,6 +124,39 @@ class ChangeRequests(Resource):
         """
         body = checks.build(ChangeRequestBody, fields, what="The change request")
         return await self._call(CREATE, options, ids={"order_id": order_id}, body=body)
+
+    def list(
+        self,
+        order_id: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        strict: bool = False,
+        options: RequestOptions | None = None,
+    ) -> Pager[ChangeRequest]:
+        """List the change requests of an order (method documented, path and rows inferred).
+
+        Args:
+            order_id: The order's identifier.
+            limit: Records per page; the client's page_size by default.
+            cursor: Where to start, from another pager's `cursor` or an error's.
+            strict: Fail at the first row that cannot be read, not after all others.
+            options: Settings of each page's call.
+
+        Returns:
+            A pager: await it for one page, or iterate over all.
+
+        Raises:
+            InvalidInputError: An argument is not valid. Nothing was sent.
+        """
+        return self._list(
+            LIST,
+            options,
+            ids={"order_id": order_id},
+            limit=limit,
+            cursor=cursor,
+            strict=strict,
+        )
 
     async def get(
         self, order_id: str, change_request_id: str, *, options: RequestOptions | None = None

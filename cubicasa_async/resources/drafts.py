@@ -2,111 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 import attrs
 
 from cubicasa_async.config import RequestOptions
 from cubicasa_async.core import checks
 from cubicasa_async.core.endpoint import Effect, Endpoint, Evidence
-from cubicasa_async.core.values import Unset
 from cubicasa_async.resources.base import Resource
-from cubicasa_async.resources.orders import Order
+from cubicasa_async.resources.order import Order
+from cubicasa_async.resources.properties import PropertyFields, PropertyRequest
 
 
 @attrs.frozen(kw_only=True)
-class Video:
-    """Style of the 3D video (documented)."""
-
-    speed: str | Unset | None = checks.optional(checks.text)
-    layout: str | Unset | None = checks.optional(checks.text)
-
-
-@attrs.frozen(kw_only=True)
-class Style2D:
-    """Style of the 2D plans (documented)."""
-
-    style_template_id: str | Unset | None = checks.optional(checks.text)
-    add_info: str | Unset | None = checks.optional(checks.text)
-
-
-@attrs.frozen(kw_only=True)
-class Style3D:
-    """Style of the 3D plans (documented)."""
-
-    video: Video | Unset | None = checks.nested(Video)
-    furniture_set: str | Unset | None = checks.optional(checks.text)
-    include_basement: bool | Unset | None = checks.optional(checks.boolean)
-    add_info: str | Unset | None = checks.optional(checks.text)
-
-
-@attrs.frozen(kw_only=True)
-class OrderPreferences:
-    """How the plans of one order are to look (documented)."""
-
-    style_2d: Style2D | Unset | None = checks.nested(Style2D)
-    style_3d: Style3D | Unset | None = checks.nested(Style3D)
-
-
-@attrs.frozen(kw_only=True)
-class DraftRequest:
+class DraftRequest(PropertyRequest):
     """The body of a draft order (documented).
 
     Attributes:
-        street: Street with house number.
-        city: City.
-        country: Country.
         owner_email: E-mail address of the user who is to scan.
-        suite: Unit within the building.
-        state: State or region.
-        postal_code: Postal code, as text.
-        info: A note for the scan.
-        latitude: Degrees north, -90 to 90; the mobile app lists the nearest drafts by it.
-        longitude: Degrees east, -180 to 180.
-        external_id: Your own identifier. Nothing says that the server keeps it unique.
-        package_type: What is to be delivered.
-        add_ons: What is to be delivered besides.
-        order_preferences: How the plans are to look.
     """
 
-    street: str = checks.required(checks.text)
-    city: str = checks.required(checks.text)
-    country: str = checks.required(checks.text)
     owner_email: str = checks.required(checks.email)
-    suite: str | Unset | None = checks.optional(checks.text)
-    state: str | Unset | None = checks.optional(checks.text)
-    postal_code: str | Unset | None = checks.optional(checks.text, wire="postalCode")
-    info: str | Unset | None = checks.optional(checks.text)
-    latitude: float | Unset | None = checks.optional(checks.between(-90, 90))
-    longitude: float | Unset | None = checks.optional(checks.between(-180, 180))
-    external_id: str | Unset | None = checks.optional(checks.text)
-    package_type: str | Unset | None = checks.optional(checks.text)
-    add_ons: tuple[str, ...] | Unset | None = checks.optional(checks.texts)
-    order_preferences: OrderPreferences | Unset | None = checks.nested(OrderPreferences)
 
 
-class OptionalDraftFields(TypedDict, total=False):
-    """Fields of a draft that may be left out; None is sent as null."""
-
-    suite: str | None
-    state: str | None
-    postal_code: str | None
-    info: str | None
-    latitude: float | None
-    longitude: float | None
-    external_id: str | None
-    package_type: str | None
-    add_ons: Iterable[str] | None
-    order_preferences: OrderPreferences | Mapping[str, object] | None
-
-
-class DraftFields(OptionalDraftFields):
+class DraftFields(PropertyFields):
     """Keyword arguments of a draft, as DraftRequest describes them."""
 
-    street: str
-    city: str
-    country: str
     owner_email: str
 
 
@@ -128,6 +49,14 @@ UPDATE = Endpoint(
     effect=Effect.REPLACE,
     evidence=Evidence.DOCUMENTED,
 )
+DELETE: Endpoint[None] = Endpoint(
+    operation="drafts.delete",
+    method="DELETE",
+    path="/orders/draft/{order_id}",
+    response=None,
+    effect=Effect.REPLACE,
+    evidence=Evidence.INFERRED,
+)
 
 
 class Drafts(Resource):
@@ -146,7 +75,7 @@ class Drafts(Resource):
             options: Settings of this call.
             **fields: `street`, `city`, `country` and `owner_email`; optionally `suite`, `state`,
                 `postal_code`, `info`, `latitude`, `longitude`, `external_id`, `package_type`,
-                `add_ons` and `order_preferences`. See DraftRequest.
+                `add_ons` and `order_preferences`. See PropertyRequest.
 
         Raises:
             InvalidInputError: Fields are missing, unknown or wrong. Nothing was sent.
@@ -188,3 +117,13 @@ class Drafts(Resource):
         """
         draft = checks.build(DraftRequest, fields, what="The draft order")
         return await self._call(UPDATE, options, ids={"order_id": order_id}, body=draft)
+
+    async def delete(self, order_id: str, *, options: RequestOptions | None = None) -> None:
+        """Delete a draft order (method documented, path inferred).
+
+        Raises:
+            NotFoundError: There is no such draft (REFUSED). After a lost answer and a repeat this
+                may mean that the first attempt deleted it.
+            CubiCasaError: The call failed; see `outcome`.
+        """
+        await self._call(DELETE, options, ids={"order_id": order_id})

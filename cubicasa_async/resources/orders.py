@@ -1,142 +1,85 @@
-"""Orders: a property, its scan and its floor plans."""
+"""Operations on orders."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any
+from typing import TypedDict, Unpack
 
 import attrs
 
 from cubicasa_async.config import RequestOptions
-from cubicasa_async.core import checks
+from cubicasa_async.core import checks, codec, wire
 from cubicasa_async.core.endpoint import Effect, Endpoint, Evidence
 from cubicasa_async.core.paging import Pager
-from cubicasa_async.core.values import Model, OpenEnum, wire_name
+from cubicasa_async.core.values import Unset
 from cubicasa_async.errors import FieldError, InvalidInputError
 from cubicasa_async.resources.base import Resource
-
-
-class OrderStatus(OpenEnum):
-    """Where an order stands (documented). The vendor may add values."""
-
-    NEW = "New"
-    DRAFT = "Draft"
-    PENDING = "Pending"
-    """In production."""
-    READY = "Ready"
-    """Deliverable."""
-    FIXING = "Fixing"
-    """Back in production, after a change request."""
-
-
-class PackageType(OpenEnum):
-    """What is delivered: base and plus are documented, plus_3d is observed."""
-
-    BASE = "base"
-    PLUS = "plus"
-    PLUS_3D = "plus_3d"
-
-
-class AddOn(OpenEnum):
-    """What is delivered besides (documented)."""
-
-    GLA = "gla"
-    EXPRESS_SLA = "express_sla"
-    """Delivery within six hours."""
-    CAD_FILES_3D = "3d_cad_files"
+from cubicasa_async.resources.order import AddOn, Order, OrderStatus, PackageType
+from cubicasa_async.resources.properties import (
+    OrderPreferences,
+    PropertyFields,
+    PropertyRequest,
+)
 
 
 @attrs.frozen(kw_only=True)
-class Product(Model):
-    """What was ordered, and what more can be (documented; any part may be missing)."""
-
-    package_type: PackageType | None = None
-    add_ons: tuple[AddOn, ...] | None = None
-    over_limits: tuple[Any, ...] | None = None
-    purchasable_add_ons: tuple[AddOn, ...] | None = None
-    purchasable_package_types: tuple[PackageType, ...] | None = None
-
-
-@attrs.frozen(kw_only=True)
-class OrderInfo(Model):
-    """The head of an order (documented).
+class Upgrade:
+    """The body of an upgrade (documented).
 
     Attributes:
-        status: Where the order stands.
-        created_by: E-mail address of the user who made it.
-        location: Address on one line.
-        order_type: Kind of order; `vbim` in the documentation, other values live (observed).
-        created_at: When it was made (aware, UTC).
-        first_delivered_at: When it first became Ready (aware, UTC); None until then.
-        is_scan_order: Whether it comes from a scan.
-        total_scanned_area: Scanned area; the unit is not documented.
-        go2scan: Of unknown shape.
-        external_id: Your own identifier.
-        add_info: Your note from the request's `info`.
-        style_template: Of unknown shape.
-        model_id: Identifier of the floor-plan model.
-        product: What was ordered.
+        package_type: The package to change to; None keeps the present one.
+        add_ons: What is to be delivered besides.
     """
 
-    status: OrderStatus | None = None
-    created_by: str | None = None
-    location: str | None = None
-    order_type: str | None = None
-    created_at: datetime | None = None
-    first_delivered_at: datetime | None = None
-    is_scan_order: bool | None = None
-    total_scanned_area: float | None = None
-    go2scan: Any = None
-    external_id: str | None = None
-    add_info: str | None = None
-    style_template: Any = None
-    model_id: str | None = None
-    product: Product | None = None
+    package_type: str | Unset | None = checks.optional(checks.text)
+    add_ons: tuple[str, ...] | Unset | None = checks.optional(checks.texts)
 
 
 @attrs.frozen(kw_only=True)
-class Address(Model):
-    """Where the property is (documented). `street` may or may not hold the house number."""
-
-    street: str | None = None
-    number: str | None = None
-    suite: str | None = None
-    city: str | None = None
-    state: str | None = None
-    postal_code: str | None = attrs.field(default=None, metadata=wire_name("postalCode"))
-    country: str | None = None
-    full_address: str | None = None
-    latitude: float | None = None
-    longitude: float | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Order(Model):
-    """An order (documented).
+class Redelivery:
+    """The body of a re-delivery (inferred).
 
     Attributes:
-        id: Identifier, a uuid.
-        info: Its head.
-        address: Where the property is; missing in some answers.
-        delivery_assets: Files by product, as parsed from JSON. Rows of a list have none
-            (observed); get the order for them.
+        order_preferences: How the plans are to look.
     """
 
-    id: str
-    info: OrderInfo | None = None
-    address: Address | None = None
-    delivery_assets: Mapping[str, Any] | None = None
+    order_preferences: OrderPreferences = checks.nested(OrderPreferences, needed=True)
 
-    @property
-    def status(self) -> OrderStatus | None:
-        """Where the order stands; None if the answer did not say."""
-        return self.info.status if self.info else None
 
-    @property
-    def external_id(self) -> str | None:
-        """Your own identifier, if the order has one."""
-        return self.info.external_id if self.info else None
+@attrs.frozen(kw_only=True)
+class RedrawRequest(PropertyRequest):
+    """The body of a redraw order (required fields observed).
+
+    Attributes:
+        source: URLs of the plans to draw from (that it is a list of URLs is inferred).
+        owner_email: E-mail address of the user it belongs to.
+    """
+
+    source: tuple[str, ...] = checks.required(checks.some_texts)
+    owner_email: str | Unset | None = checks.optional(checks.email)
+
+
+class _OptionalRedrawFields(TypedDict, total=False):
+    owner_email: str | None
+
+
+class RedrawFields(PropertyFields, _OptionalRedrawFields):
+    """Keyword arguments of a redraw, as RedrawRequest describes them."""
+
+    source: Iterable[str]
+
+
+@attrs.frozen(kw_only=True)
+class CombinedPdf:
+    """All plans of an order in one PDF; which of the two is answered is inferred.
+
+    Attributes:
+        content: The PDF itself, if the answer was one.
+        url: Where it can be fetched, without the api key, if the answer named a URL.
+    """
+
+    content: bytes | None = attrs.field(default=None, repr=False)
+    url: str | None = None
 
 
 LIST = Endpoint(
@@ -155,10 +98,45 @@ GET = Endpoint(
     effect=Effect.READ,
     evidence=Evidence.DOCUMENTED,
 )
+UPGRADE = Endpoint(
+    operation="orders.upgrade",
+    method="POST",
+    path="/orders/{order_id}/post-purchase",
+    request=Upgrade,
+    response=Order,
+    effect=Effect.PURCHASE,
+    evidence=Evidence.DOCUMENTED,
+)
+REDELIVER = Endpoint(
+    operation="orders.redeliver",
+    method="POST",
+    path="/orders/{order_id}/redeliver",
+    request=Redelivery,
+    response=Order,
+    effect=Effect.CREATE,
+    evidence=Evidence.INFERRED,
+)
+COMBINED_PDF = Endpoint(
+    operation="orders.combined_pdf",
+    method="GET",
+    path="/orders/{order_id}/combined-pdf",
+    response=CombinedPdf,
+    effect=Effect.READ,
+    evidence=Evidence.OBSERVED,
+)
+CREATE_REDRAW = Endpoint(
+    operation="orders.create_redraw",
+    method="POST",
+    path="/orders",
+    request=RedrawRequest,
+    response=Order,
+    effect=Effect.PURCHASE,
+    evidence=Evidence.OBSERVED,
+)
 
 
 class Orders(Resource):
-    """Reading orders."""
+    """Reading orders, and buying more for them."""
 
     def list(
         self,
@@ -201,6 +179,104 @@ class Orders(Resource):
             CubiCasaError: The call failed; see `outcome`.
         """
         return await self._call(GET, options, ids={"order_id": order_id})
+
+    async def upgrade(
+        self,
+        order_id: str,
+        *,
+        package_type: PackageType | str | None = None,
+        add_ons: Iterable[AddOn | str] = (),
+        options: RequestOptions | None = None,
+    ) -> Order:
+        """Buy another package or add-ons for a delivered order (documented). It costs money.
+
+        Once sent it is never repeated, whatever comes back: if its outcome is UNKNOWN, look at
+        the order's `info.product` before calling again.
+
+        Args:
+            order_id: The order's identifier.
+            package_type: The package to change to; None keeps the present one.
+            add_ons: What to buy besides; `info.product.purchasable_add_ons` tells what there is.
+            options: Settings of this call.
+
+        Raises:
+            InvalidInputError: Nothing is asked for, or a value is wrong. Nothing was sent.
+            CubiCasaError: The call failed; see `outcome`.
+        """
+        body = checks.build(
+            Upgrade, {"package_type": package_type, "add_ons": add_ons}, what="The upgrade"
+        )
+        if body.package_type is None and not body.add_ons:
+            fault = FieldError("add_ons", "name a package_type or at least one add-on")
+            raise InvalidInputError("The upgrade was not sent: it asks for nothing.", [fault])
+        return await self._call(UPGRADE, options, ids={"order_id": order_id}, body=body)
+
+    async def redeliver(
+        self,
+        order_id: str,
+        *,
+        order_preferences: OrderPreferences | Mapping[str, object],
+        options: RequestOptions | None = None,
+    ) -> Order:
+        """Have an order delivered again in another style (method documented, the rest inferred).
+
+        Args:
+            order_id: The order's identifier.
+            order_preferences: How the plans are to look.
+            options: Settings of this call.
+
+        Raises:
+            InvalidInputError: A preference is wrong. Nothing was sent.
+            CubiCasaError: The call failed; see `outcome`.
+        """
+        given = {"order_preferences": order_preferences}
+        body = checks.build(Redelivery, given, what="The re-delivery")
+        return await self._call(REDELIVER, options, ids={"order_id": order_id}, body=body)
+
+    async def combined_pdf(
+        self, order_id: str, *, options: RequestOptions | None = None
+    ) -> CombinedPdf:
+        """Get all plans of an order in one PDF (path observed, both shapes of answer inferred).
+
+        Raises:
+            DecodeError: The answer is neither a PDF nor JSON that names one.
+            CubiCasaError: The call failed; see `outcome`.
+        """
+        return await self._call(
+            COMBINED_PDF, options, ids={"order_id": order_id}, read=_read_combined_pdf
+        )
+
+    async def create_redraw(
+        self, *, options: RequestOptions | None = None, **fields: Unpack[RedrawFields]
+    ) -> Order:
+        """Order a drawing from existing plans (observed, method documented). It costs money.
+
+        Once sent it is never repeated, whatever comes back: if its outcome is UNKNOWN, look at
+        your orders before calling again.
+
+        Args:
+            options: Settings of this call.
+            **fields: `street`, `city`, `country` and `source`; optionally `owner_email` and the
+                others of PropertyRequest. See RedrawRequest.
+
+        Raises:
+            InvalidInputError: Fields are missing, unknown or wrong. Nothing was sent.
+            BadRequestError: The server refused them (REFUSED); see `field_errors`.
+            CubiCasaError: The call failed; see `outcome`.
+        """
+        body = checks.build(RedrawRequest, fields, what="The redraw order")
+        return await self._call(CREATE_REDRAW, options, body=body)
+
+
+def _read_combined_pdf(endpoint: Endpoint[CombinedPdf], answer: wire.Answer) -> CombinedPdf:
+    if 200 <= answer.status <= 299 and answer.body.lstrip()[:5] == b"%PDF-":
+        return CombinedPdf(content=answer.body)
+    named = codec.as_mapping(wire.read_value(endpoint, answer))
+    for key in ("url", "download_url", "pdf_url"):
+        if isinstance(url := named.get(key), str) and url:
+            return CombinedPdf(url=url)
+    problem = FieldError("$", "expected a PDF, or JSON with url, download_url or pdf_url")
+    raise wire.unexpected(endpoint, answer, (problem,))
 
 
 def _statuses(
