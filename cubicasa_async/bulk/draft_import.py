@@ -158,6 +158,7 @@ class _Import:
         self._failure = self._failure or error
 
     async def _rows_to_send(self, rows: AsyncIterator[Row]) -> AsyncGenerator[Checked]:
+        begun = False
         async for batch in batches(rows, _ROWS_AT_ONCE):
             checked: list[Checked] = []
             for given in batch:
@@ -166,8 +167,9 @@ class _Import:
                     await self.outcomes.put(result)
                 else:
                     checked.append(result)
-            if checked and not self._server.looked:
+            if checked and not begun:
                 await self._look_before_sending()
+                begun = True
             claims = await self._journal.claim([row.entry for row in checked])
             for row, claim in zip(checked, claims, strict=True):
                 outcome = await self._settle_by_claim(row, claim)
@@ -222,6 +224,12 @@ class _Import:
                     await self._send(row)
             except Exception as exc:  # noqa: BLE001 # the others must finish; conduct raises it
                 self._fail(exc)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                # It came out of the rows: taken for ours, it would end them as if they were done.
+                self._fail(CubiCasaError("What the rows come from was cancelled."))
 
         async with asyncio.TaskGroup() as workers:
             for _ in range(self._concurrency):

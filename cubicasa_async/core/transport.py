@@ -27,6 +27,7 @@ from cubicasa_async.errors import (
     CubiCasaError,
     DecodeError,
     InferredPathWarning,
+    Outcome,
     QueueTimeoutError,
 )
 
@@ -239,6 +240,9 @@ class Transport:
             if isinstance(decision, policy.Stop):
                 error.attempts = tuple(attempts)
                 error.operation = endpoint.operation
+                has_effect = endpoint.effect is not Effect.READ
+                if has_effect and any(tried.outcome is Outcome.UNKNOWN for tried in attempts):
+                    error.outcome = Outcome.UNKNOWN  # an earlier attempt may have done it
                 raise error
             await runtime.sleep(slept)
 
@@ -289,7 +293,13 @@ class Transport:
         )
 
     async def lines(self) -> _Lines:
-        """What is open on the running loop; opened now if need be."""
+        """What is open on the running loop; opened now if need be.
+
+        Raises:
+            ClientClosedError: The client was closed, perhaps while a call waited to be repeated.
+        """
+        if self.closed:
+            raise ClientClosedError("The client is closed. Make a new one.")
         loop = asyncio.get_running_loop()
         lines = self._lines.get(loop)
         if lines is None:

@@ -6,12 +6,21 @@ operation has a grade of evidence. Tests judge a client by its ledger, never by 
 
 from __future__ import annotations
 
-from .contract import Contract, Operation
-from .faults import Fault, FaultPlan, Hit, Kind, Phase
-from .ledger import Entry, Ledger
-from .paging import Reading
-from .server import Sandbox, serve
-from .world import ChangeRequest, Mail, Office, Order, Purchase, Redelivery, User, World
+from cubicasa_async.sandbox.contract import Contract, Operation
+from cubicasa_async.sandbox.faults import Fault, FaultPlan, Hit, Kind, Phase
+from cubicasa_async.sandbox.ledger import Entry, Ledger
+from cubicasa_async.sandbox.paging import Reading
+from cubicasa_async.sandbox.server import Sandbox, serve
+from cubicasa_async.sandbox.world import (
+    ChangeRequest,
+    Mail,
+    Office,
+    Order,
+    Purchase,
+    Redelivery,
+    User,
+    World,
+)
 
 __all__ = [
     "ChangeRequest",

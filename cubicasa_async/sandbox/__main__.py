@@ -7,8 +7,8 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from .paging import Reading
-from .server import Sandbox, serve
+from cubicasa_async.sandbox.paging import Reading
+from cubicasa_async.sandbox.server import Sandbox, serve
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

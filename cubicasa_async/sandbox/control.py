@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import web
 
-from . import shapes
-from .contract import parse_json
-from .faults import Fault
-from .paging import Reading
-from .wire import Payload
+from cubicasa_async.sandbox import shapes
+from cubicasa_async.sandbox.contract import parse_json
+from cubicasa_async.sandbox.faults import Fault
+from cubicasa_async.sandbox.paging import Reading
+from cubicasa_async.sandbox.wire import Payload
 
 if TYPE_CHECKING:
     from .server import Sandbox

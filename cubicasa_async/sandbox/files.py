@@ -9,8 +9,8 @@ from typing import Final
 import attrs
 from aiohttp import web
 
-from .listener import Listener
-from .wire import Connection, Payload
+from cubicasa_async.sandbox.listener import Listener
+from cubicasa_async.sandbox.wire import Connection, Payload
 
 __all__ = ["Fetch", "FileHost"]
 

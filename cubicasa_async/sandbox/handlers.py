@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import attrs
 
-from . import shapes
-from .collection import NewestFirst, T
-from .paging import Reading, envelope
-from .world import Order, User, World
+from cubicasa_async.sandbox import shapes
+from cubicasa_async.sandbox.collection import NewestFirst, T
+from cubicasa_async.sandbox.paging import Reading, envelope
+from cubicasa_async.sandbox.world import Order, User, World
 
 __all__ = ["HANDLERS", "Answer", "Call", "RefusedError"]
 

@@ -7,7 +7,7 @@ from typing import Any, overload
 
 import attrs
 
-from .faults import Fault
+from cubicasa_async.sandbox.faults import Fault
 
 __all__ = ["Entry", "Ledger"]
 

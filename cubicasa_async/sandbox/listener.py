@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .wire import Connection
+from cubicasa_async.sandbox.wire import Connection
 
 __all__ = ["Listener"]
 

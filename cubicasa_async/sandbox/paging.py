@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable
 from typing import Any
 
-from .collection import NewestFirst, T
+from cubicasa_async.sandbox.collection import NewestFirst, T
 
 __all__ = ["Reading", "envelope"]
 

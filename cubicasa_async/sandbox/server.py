@@ -12,17 +12,17 @@ from typing import Any, Final, Self
 
 from aiohttp import web
 
-from .contract import PREFIX, Contract, Match, Problem, Problems, parse_json
-from .control import CONTROL, control
-from .faults import Fault, FaultPlan, Kind, Phase
-from .files import FileHost
-from .handlers import HANDLERS, Answer, Call, RefusedError
-from .ledger import Entry, Ledger
-from .listener import Listener
-from .paging import Reading
-from .spoil import spoil, strike
-from .wire import Connection, Payload, Silence
-from .world import World
+from cubicasa_async.sandbox.contract import PREFIX, Contract, Match, Problem, Problems, parse_json
+from cubicasa_async.sandbox.control import CONTROL, control
+from cubicasa_async.sandbox.faults import Fault, FaultPlan, Kind, Phase
+from cubicasa_async.sandbox.files import FileHost
+from cubicasa_async.sandbox.handlers import HANDLERS, Answer, Call, RefusedError
+from cubicasa_async.sandbox.ledger import Entry, Ledger
+from cubicasa_async.sandbox.listener import Listener
+from cubicasa_async.sandbox.paging import Reading
+from cubicasa_async.sandbox.spoil import spoil, strike
+from cubicasa_async.sandbox.wire import Connection, Payload, Silence
+from cubicasa_async.sandbox.world import World
 
 __all__ = ["Sandbox", "serve"]
 

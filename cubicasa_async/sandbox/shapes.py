@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from .world import ChangeRequest, Office, Order, User
+from cubicasa_async.sandbox.world import ChangeRequest, Office, Order, User
 
 __all__ = ["change_request", "office", "order", "order_row", "user"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from .faults import Fault, Kind, Phase
-from .ledger import Entry
-from .wire import Connection, Payload, Silence, bomb
+from cubicasa_async.sandbox.faults import Fault, Kind, Phase
+from cubicasa_async.sandbox.ledger import Entry
+from cubicasa_async.sandbox.wire import Connection, Payload, Silence, bomb
 
 __all__ = ["spoil", "strike"]
 

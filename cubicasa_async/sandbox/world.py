@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import attrs
 
-from .collection import NewestFirst
+from cubicasa_async.sandbox.collection import NewestFirst
 
 __all__ = [
     "ChangeRequest",

@@ -1,0 +1,205 @@
+"""An event loop that runs in a thread of its own, and the calls that are under way on it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+import selectors
+import sys
+import threading
+from collections.abc import Coroutine
+from typing import Any, Final, Generic, TypeVar
+
+from cubicasa_async.errors import ClientClosedError, CubiCasaError, Outcome
+
+T = TypeVar("T")
+
+# On Windows a signal does not end the wait for a lock, so the wait is cut into slices of seconds.
+_SLICE: Final = 0.1 if sys.platform == "win32" else -1.0
+_LAST_WORDS: Final = 3
+
+
+class Call(Generic[T]):
+    """One coroutine on the loop, and the thread that waits for it.
+
+    A bare lock is the bell that ends the wait: a concurrent Future takes half as long again.
+    """
+
+    __slots__ = ("_bell", "_context", "_coroutine", "_ended", "_engine", "_task")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._coroutine = coroutine
+        self._context = contextvars.copy_context()
+        self._bell = threading.Lock()
+        self._bell.acquire()
+        self._ended = False
+        self._engine: Engine | None = None
+        self._task: asyncio.Task[T] | None = None
+
+    def submit(self, engine: Engine) -> None:
+        """Hand the coroutine over to a loop.
+
+        Raises:
+            ClientClosedError: The loop is ending.
+        """
+        self._engine = engine
+        engine.post(self)
+
+    def start(self) -> None:
+        """Begin. Only on the loop."""
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._coroutine, context=self._context)
+        self._task.add_done_callback(self.finish)
+
+    def cancel(self) -> None:
+        """Cancel the coroutine. Only on the loop."""
+        if self._task is None:
+            self._coroutine.close()
+            self.finish()
+        else:
+            self._task.cancel()
+
+    def finish(self, _: object = None) -> None:
+        """End the wait."""
+        if self._engine is not None:
+            self._engine.forget(self)
+        if not self._ended and not Engine.process_ends:
+            self._ended = True
+            self._bell.release()
+
+    def wait(self) -> None:
+        """Wait for the end, from any other thread. A signal handler may interrupt it."""
+        while not self._ended:
+            self._bell.acquire(timeout=_SLICE)
+
+    def abandon(self) -> None:
+        """Cancel the coroutine and wait until it has really ended."""
+        if self._engine is None or not self._engine.cancel(self):
+            self._coroutine.close()
+        else:
+            self.wait()
+
+    def result(self) -> T:
+        """What came out of it.
+
+        Raises:
+            ClientClosedError: The loop ended before the coroutine did.
+        """
+        task = self._task
+        try:
+            if task is None or not task.done() or task.cancelled():
+                raise ClientClosedError(
+                    "The client was closed while the call was under way.", outcome=Outcome.UNKNOWN
+                )
+            return task.result()
+        finally:
+            del self, task  # an error's traceback must not lead back to the error
+
+
+class Engine:
+    """A loop in a daemon thread, from its first call to its end.
+
+    Args:
+        keep: What the connections belong to. The thread's own frame holds it, so that after a
+            fork, where the thread is gone and its frame is never unwound, the child does not
+            destroy, and thereby shut down, connections that are its parent's.
+    """
+
+    process_ends = False
+    """Set when the interpreter exits: nobody who still waits is woken then."""
+
+    def __init__(self, keep: object) -> None:
+        self._lock = threading.RLock()
+        self._stopping = False
+        self._calls: set[Call[Any]] = set()
+        self._selector = selectors.DefaultSelector()
+        self._loop = asyncio.SelectorEventLoop(self._selector)
+        self._thread = threading.Thread(
+            target=self._serve, args=(keep,), name="cubicasa-sync", daemon=True
+        )
+        try:
+            self._thread.start()
+        except RuntimeError as exc:  # the system's limit, or an interpreter about to exit
+            self._loop.close()
+            raise CubiCasaError(f"The client's thread cannot be started: {exc}.") from None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the caller is in the loop's own thread."""
+        return threading.get_ident() == self._thread.ident
+
+    def post(self, call: Call[Any]) -> None:
+        """Have a call started. Raises ClientClosedError if the loop is ending."""
+        with self._lock:
+            if self._stopping:
+                raise ClientClosedError("The client is closed. Make a new one.")
+            self._calls.add(call)
+            self._loop.call_soon_threadsafe(call.start)
+
+    def cancel(self, call: Call[Any]) -> bool:
+        """Have a call cancelled; False if the loop does not know it (any more)."""
+        with self._lock:
+            if call not in self._calls:
+                return False
+            if not self._stopping:  # what is left when the loop stops is cancelled anyway
+                self._loop.call_soon_threadsafe(call.cancel)
+            return True
+
+    def forget(self, call: Call[Any]) -> None:
+        """Take note that a call has ended."""
+        self._calls.discard(call)
+
+    def stop(self) -> None:
+        """Have the loop end, with all that runs on it. Does not wait for it."""
+        with self._lock:
+            if not self._stopping:
+                self._stopping = True
+                self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the thread's end, for `timeout` seconds at most."""
+        self._thread.join(timeout)
+
+    def orphan(self) -> None:
+        """In a forked child: let go of the parent's sockets without touching them.
+
+        Their descriptors are made to lead nowhere, so that neither a close of the parent is
+        withheld from its server by the child's copy, nor anything written through it.
+        """
+        open_files = self._selector.get_map()
+        if open_files:
+            poller = getattr(self._selector, "fileno", None)  # shared with the parent, if epoll
+            descriptors = [*([poller()] if poller else []), *open_files]
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for descriptor in descriptors:
+                os.dup2(nowhere, descriptor, inheritable=False)
+            os.close(nowhere)
+        for call in list(self._calls):
+            call.finish()
+
+    def _serve(self, keep: object) -> None:
+        loop = self._loop
+        try:
+            loop.run_forever()
+        finally:
+            with self._lock:
+                self._stopping = True
+            if Engine.process_ends:
+                loop.set_exception_handler(lambda *_: None)
+            loop.run_until_complete(self._wind_up())
+            loop.close()
+            for call in list(self._calls):
+                call.finish()
+            del keep
+
+    async def _wind_up(self) -> None:
+        for _ in range(_LAST_WORDS):  # calls that end by themselves know more of their outcome
+            await asyncio.sleep(0)
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        await asyncio.get_running_loop().shutdown_asyncgens()
+        for _ in range(_LAST_WORDS):  # transports close on the loop's next turns
+            await asyncio.sleep(0)
