@@ -87,14 +87,14 @@ def order_fields(order: Order) -> dict[str, Any]:
 
 
 def order_table(orders: Iterable[Order]) -> Table:
-    """Orders as a table."""
+    """Orders as a table; on a narrow terminal the address is cut first."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("status", "external id", "address", "created (UTC)", "id"):
-        table.add_column(heading, overflow="ellipsis" if heading == "address" else "fold")
+    for heading in ("id", "status", "external id", "address"):
+        table.add_column(heading, no_wrap=heading != "external id", overflow="ellipsis")
+    table.columns[0].min_width = len("00000000-0000-4000-8000-000000000000")
     for order in orders:
         fields = order_fields(order)
-        created = (fields["created_at"] or "")[:16].replace("T", " ")
-        row = (fields["status"], fields["external_id"], fields["address"], created, fields["id"])
+        row = (fields["id"], fields["status"], fields["external_id"], fields["address"])
         table.add_row(*(Text(value or "-") for value in row))
     return table
 

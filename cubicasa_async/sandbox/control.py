@@ -19,7 +19,7 @@ from cubicasa_async.sandbox.paging import Reading
 from cubicasa_async.sandbox.wire import Payload
 
 if TYPE_CHECKING:
-    from .server import Sandbox
+    from cubicasa_async.sandbox.server import Sandbox
 
 __all__ = ["CONTROL", "control"]
 
