@@ -29,6 +29,7 @@ from cubicasa_async.errors import (
     InferredPathWarning,
     Outcome,
     QueueTimeoutError,
+    RateLimitError,
 )
 
 T = TypeVar("T")
@@ -229,6 +230,7 @@ class Transport:
             attempt = _Attempt(self, endpoint, request, options, deadline)
             result = await attempt.run(read)
             if isinstance(result, wire.Response):
+                attempt.lines.gate.speed_up()
                 return result
             error = result
             decision = self._decide(attempt, error, len(attempts) + 1, next(bounds))
@@ -269,14 +271,16 @@ class Transport:
         retry_after = self._retry_after(error)
         if retry_after is not None:
             error.retry_at = runtime.utcnow() + timedelta(seconds=retry_after)
-            if isinstance(error, AnswerError) and error.status == 429:
-                attempt.lines.gate.pause(now + retry_after)
+        wait = runtime.jitter(bound)
+        if isinstance(error, RateLimitError):
+            pause = wait if retry_after is None else retry_after
+            attempt.lines.gate.slow_down(now + pause)
         return policy.decide(
             attempt.endpoint.effect,
             error,
             tries=tries,
             retries=attempt.options.retries or 0,
-            wait=runtime.jitter(bound),
+            wait=wait,
             retry_after=retry_after,
             now=now,
             deadline=attempt.deadline,

@@ -1,0 +1,54 @@
+"""The command on a terminal of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import pty
+import re
+import struct
+import sys
+import termios
+from collections.abc import Mapping
+from pathlib import Path
+
+_STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+async def on_a_terminal(
+    *arguments: str, environ: Mapping[str, str], cwd: Path
+) -> tuple[int, str]:
+    """Run the command on a terminal; gives its exit code and all text that came to the screen."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    os.set_blocking(ours, False)  # noqa: FBT003 # the name is in the function
+    seen: list[bytes] = []
+
+    def read() -> None:
+        try:
+            seen.append(os.read(ours, 65536))
+        except OSError:  # the other side has closed
+            loop.remove_reader(ours)
+
+    loop = asyncio.get_running_loop()
+    loop.add_reader(ours, read)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "cubicasa_async.cli",
+            *arguments,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**environ, "TERM": "xterm"},
+            cwd=cwd,
+        )
+        code = await process.wait()
+        os.close(theirs)
+        await asyncio.sleep(0.05)
+    finally:
+        loop.remove_reader(ours)
+        os.close(ours)
+    return code, _STYLE.sub("", b"".join(seen).decode()).replace("\r\n", "\n")
