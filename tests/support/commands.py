@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -91,7 +91,7 @@ async def started(
     program: tuple[str, ...] = COMMAND,
     environ: Mapping[str, str],
     cwd: Path | None = None,
-) -> AsyncIterator[Child]:
+) -> AsyncGenerator[Child]:
     """Start a child; it is killed at the end if it still runs."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = await asyncio.create_subprocess_exec(

@@ -16,13 +16,11 @@ from pathlib import Path
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-async def on_a_terminal(
-    *arguments: str, environ: Mapping[str, str], cwd: Path
-) -> tuple[int, str]:
+async def on_a_terminal(*arguments: str, environ: Mapping[str, str], cwd: Path) -> tuple[int, str]:
     """Run the command on a terminal; gives its exit code and all text that came to the screen."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-    os.set_blocking(ours, False)  # noqa: FBT003 # the name is in the function
+    os.set_blocking(ours, False)
     seen: list[bytes] = []
 
     def read() -> None:

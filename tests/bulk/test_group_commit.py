@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from cubicasa_async.bulk.group_commit import GroupCommit
+from cubicasa_async.errors import JournalError
+
+Statements = Counter[str]
+
+
+def explain(exc: Exception) -> JournalError:
+    return exc if isinstance(exc, JournalError) else JournalError(f"explained: {exc}")
+
+
+def insert(value: int) -> Callable[[sqlite3.Connection], int]:
+    def operation(db: sqlite3.Connection) -> int:
+        db.execute("INSERT INTO t VALUES (?)", (value,))
+        return value
+
+    return operation
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    with sqlite3.connect(tmp_path / "file") as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE t (x INTEGER PRIMARY KEY)")
+    db.close()
+    return tmp_path / "file"
+
+
+@pytest.fixture
+def statements() -> Statements:
+    """How often each statement was carried out."""
+    return Counter()
+
+
+@pytest.fixture
+async def group(path: Path, statements: Statements) -> AsyncIterator[GroupCommit]:
+    def connect() -> sqlite3.Connection:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        db.set_trace_callback(lambda text: statements.update([text.split()[0]]))
+        return db
+
+    group = GroupCommit(connect, explain)
+    await group.open()
+    yield group
+    await group.close()
+
+
+def stored(path: Path) -> list[int]:
+    """What another connection sees."""
+    db = sqlite3.connect(path)
+    try:
+        return [row[0] for row in db.execute("SELECT x FROM t ORDER BY x")]
+    finally:
+        db.close()
+
+
+class Busy:
+    """Holds the disk until it is let go, so that what comes meanwhile has to wait."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.end = threading.Event()
+
+    def __call__(self, db: sqlite3.Connection) -> None:
+        self.begun.set()
+        self.end.wait()
+
+
+async def while_busy(
+    group: GroupCommit, operations: list[Callable[[sqlite3.Connection], int]]
+) -> tuple[Busy, list[asyncio.Task[int]]]:
+    """Tasks that wait for the disk, in this order."""
+    busy = Busy()
+    holder = asyncio.create_task(group.do(busy))
+    await asyncio.to_thread(busy.begun.wait)
+    waiting = [asyncio.create_task(group.do(operation)) for operation in operations]
+    await asyncio.sleep(0)
+    holder.add_done_callback(lambda task: task.exception())
+    return busy, waiting
+
+
+async def test_what_returned_is_seen_by_another_connection(group: GroupCommit, path: Path) -> None:
+    assert await group.do(insert(7)) == 7
+    assert stored(path) == [7]
+
+
+async def test_all_that_waits_for_the_disk_shares_one_commit(
+    group: GroupCommit, path: Path, statements: Statements
+) -> None:
+    busy, waiting = await while_busy(group, [insert(n) for n in range(200)])
+    busy.end.set()
+    assert await asyncio.gather(*waiting) == list(range(200))
+    assert statements["COMMIT"] == 2
+    assert statements["INSERT"] == 200
+    assert stored(path) == list(range(200))
+
+
+async def test_one_caller_after_the_other_gets_a_commit_each(
+    group: GroupCommit, statements: Statements
+) -> None:
+    for number in range(5):
+        await group.do(insert(number))
+    assert statements["COMMIT"] == 5
+
+
+@pytest.mark.parametrize(
+    ("table", "value"),
+    [("nowhere", 2), ("t", 2**70), ("t", "\ud800")],
+    ids=["an error of SQLite", "a number too large", "a text that is none"],
+)
+async def test_a_failure_reaches_all_that_shared_the_commit_and_undoes_it(
+    group: GroupCommit, path: Path, table: str, value: object
+) -> None:
+    def wrong(db: sqlite3.Connection) -> int:
+        return db.execute(f"INSERT INTO {table} VALUES (?)", (value,)).rowcount  # noqa: S608 # ours
+
+    await group.do(insert(1))
+    busy, waiting = await while_busy(group, [insert(2), wrong, insert(3)])
+    busy.end.set()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(result) for result in results] == [JournalError] * 3
+    assert stored(path) == [1]
+
+
+async def test_after_a_failure_nothing_more_is_done(group: GroupCommit, path: Path) -> None:
+    with pytest.raises(JournalError, match="explained: no such table"):
+        await group.do(lambda db: db.execute("SELECT 1 FROM nowhere"))
+    with pytest.raises(JournalError, match="explained: no such table"):
+        await group.do(insert(1))
+    assert stored(path) == []
+
+
+async def test_a_waiter_that_is_cancelled_harms_no_other(group: GroupCommit, path: Path) -> None:
+    busy, waiting = await while_busy(group, [insert(n) for n in range(10)])
+    for task in waiting[::2]:
+        task.cancel()
+    await asyncio.sleep(0)
+    busy.end.set()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert results[1::2] == [1, 3, 5, 7, 9]
+    assert all(isinstance(result, asyncio.CancelledError) for result in results[::2])
+    assert await group.do(insert(10)) == 10
+    assert {1, 3, 5, 7, 9, 10} <= set(stored(path))
+
+
+async def test_a_failure_with_a_cancelled_waiter_still_reaches_the_others(
+    group: GroupCommit,
+) -> None:
+    busy, waiting = await while_busy(group, [insert(1), insert(1), insert(2)])
+    waiting[0].cancel()
+    await asyncio.sleep(0)
+    busy.end.set()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(r) for r in results] == [asyncio.CancelledError, JournalError, JournalError]
+
+
+async def test_closing_finishes_what_was_asked_for(group: GroupCommit, path: Path) -> None:
+    busy, waiting = await while_busy(group, [insert(n) for n in range(20)])
+    closing = asyncio.create_task(group.close())
+    await asyncio.sleep(0)
+    busy.end.set()
+    await closing
+    assert await asyncio.gather(*waiting) == list(range(20))
+    assert stored(path) == list(range(20))
+    await group.close()
+    with pytest.raises(JournalError, match="not open"):
+        await group.do(insert(99))
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [sqlite3.OperationalError("unable to open"), OSError("gone"), JournalError("not ours")],
+    ids=lambda failure: type(failure).__name__,
+)
+async def test_a_file_that_cannot_be_opened_is_explained(failure: Exception) -> None:
+    def connect() -> sqlite3.Connection:
+        raise failure
+
+    group = GroupCommit(connect, explain)
+    with pytest.raises(JournalError, match=str(failure)):
+        await group.open()
+    await group.close()
+
+
+async def test_nothing_is_done_before_it_is_opened() -> None:
+    group = GroupCommit(lambda: sqlite3.connect(":memory:"), explain)
+    with pytest.raises(JournalError, match="not open"):
+        await group.do(insert(1))

@@ -1,0 +1,400 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from cubicasa_async.bulk.journal import IN_DOUBT, MADE, Claim, Doubt, Entry, Journal, State
+from cubicasa_async.errors import JournalError
+
+TARGET = "https://host.example/api/integrate/v3"
+NOBODY = 65534
+
+
+def journal(path: Path, *, target: str = TARGET, now: float = 1000.0) -> Journal:
+    return Journal(path, target=target, now=lambda: now)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "job.journal"
+
+
+@pytest.fixture
+async def opened(path: Path) -> AsyncIterator[Journal]:
+    async with journal(path) as opened:
+        yield opened
+
+
+def on_disk(path: Path) -> dict[str, tuple[str, int]]:
+    """State and number of sends of each row, as another connection sees them."""
+    db = sqlite3.connect(path)
+    try:
+        rows = db.execute("SELECT external_id, state, sends FROM drafts").fetchall()
+    finally:
+        db.close()
+    return {key: (state, sends) for key, state, sends in rows}
+
+
+async def claim(opened: Journal, key: str, body: str = "{}", line: int = 1) -> Claim:
+    [claim] = await opened.claim([Entry(key, line, body)])
+    return claim
+
+
+async def test_an_intent_is_on_disk_when_it_returns(opened: Journal, path: Path) -> None:
+    await claim(opened, "A")
+    assert on_disk(path) == {"A": ("new", 0)}
+    await opened.intend("A")
+    assert on_disk(path) == {"A": ("intent", 1)}
+    await opened.settle("A", State.CREATED, order_id="order-1")
+    assert on_disk(path) == {"A": ("created", 1)}
+
+
+async def test_intents_at_once_are_all_on_disk(opened: Journal, path: Path) -> None:
+    keys = [f"K{number:03}" for number in range(100)]
+    await opened.claim([Entry(key, 1, "{}") for key in keys])
+    await asyncio.gather(*map(opened.intend, keys))
+    assert set(on_disk(path).values()) == {("intent", 1)}
+
+
+async def test_one_run_at_a_time(path: Path) -> None:
+    async with journal(path):
+        with pytest.raises(JournalError, match="is in use by another run"):
+            async with journal(path):
+                raise AssertionError
+    async with journal(path) as again:
+        assert await again.counts() == {}
+
+
+async def test_a_run_that_could_not_begin_leaves_the_journal_free(path: Path) -> None:
+    async with journal(path):
+        pass
+    with pytest.raises(JournalError):
+        async with journal(path, target="https://other.example/api"):
+            raise AssertionError
+    async with journal(path) as again:
+        assert await again.counts() == {}
+
+
+async def test_a_journal_serves_one_target_only(path: Path) -> None:
+    async with journal(path) as opened:
+        await claim(opened, "A")
+    other = "https://qa.example/api/integrate/v3"
+    with pytest.raises(JournalError) as caught:
+        async with journal(path, target=other):
+            raise AssertionError
+    assert TARGET in str(caught.value)
+    assert other in str(caught.value)
+    assert on_disk(path) == {"A": ("new", 0)}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"listing_id,street\n" * 100, "is not a journal. Name another file"),
+        (b"\x00" * 4096, "is not a journal. Name another file"),
+    ],
+    ids=["a table", "zeros"],
+)
+async def test_a_file_that_is_no_journal_is_refused_and_left_as_it_is(
+    path: Path, content: bytes, says: str
+) -> None:
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match=says):
+        async with journal(path):
+            raise AssertionError
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("version", [0, 2])
+async def test_a_database_of_others_or_of_another_version_is_refused(
+    path: Path, version: int
+) -> None:
+    with sqlite3.connect(path) as db:
+        if version:
+            db.execute("PRAGMA application_id = 0x43754361")
+            db.execute(f"PRAGMA user_version = {version}")
+        db.execute("CREATE TABLE theirs (x)")
+    db.close()
+    with pytest.raises(JournalError, match="is not a journal of this version"):
+        async with journal(path):
+            raise AssertionError
+
+
+@contextmanager
+def without_rights() -> Generator[None]:
+    """Root may write anywhere, so it becomes somebody else."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+async def test_a_directory_that_cannot_be_written_is_an_error_of_one_sentence(
+    tmp_path: Path,
+) -> None:
+    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        parent.chmod(parent.stat().st_mode | 0o055)
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+    with without_rights(), pytest.raises(JournalError, match=r"cannot be made: .*[Pp]ermission"):
+        async with journal(closed / "job.journal"):
+            raise AssertionError
+    assert list(closed.iterdir()) == []
+
+
+async def test_a_path_below_a_file_is_an_error_of_one_sentence(path: Path) -> None:
+    path.write_text("a file")
+    with pytest.raises(JournalError, match="cannot be made"):
+        async with journal(path / "job.journal"):
+            raise AssertionError
+
+
+async def test_a_full_disk_stops_the_job_at_its_next_intent(path: Path) -> None:
+    class Small(Journal):
+        def _open(self) -> sqlite3.Connection:
+            db = super()._open()
+            db.execute("PRAGMA max_page_count = 12")
+            return db
+
+    small = Small(path, target=TARGET, now=lambda: 0.0)
+    async with small as opened:
+        await claim(opened, "K00000")
+        many = [Entry(f"K{number:05}", 1, "x" * 500) for number in range(100)]
+        with pytest.raises(JournalError, match="is full"):
+            await opened.claim(many)
+        with pytest.raises(JournalError, match="Nothing is sent without it"):
+            await opened.intend("K00000")
+    assert on_disk(path) == {"K00000": ("new", 0)}
+
+
+async def test_a_row_of_the_same_run_repeats_and_one_of_an_earlier_run_does_not(
+    path: Path,
+) -> None:
+    async with journal(path) as first:
+        assert await claim(first, "A", line=2) == Claim(None, None, False, None, ())
+        again = await claim(first, "A", line=9)
+        assert again == Claim(State.NEW, None, False, repeats=2, orders=())
+        assert (await claim(first, "A", "{1}", line=9)).changed
+    async with journal(path) as second:
+        assert await claim(second, "A", line=5) == Claim(State.NEW, None, False, None, ())
+        assert (await claim(second, "A", line=6)).repeats == 5
+
+
+async def test_a_row_that_changed_since_its_draft_was_made_stays_visibly_changed(
+    path: Path,
+) -> None:
+    async with journal(path) as first:
+        await claim(first, "A", "{old}")
+        await first.settle("A", State.CREATED, order_id="order-1")
+    for _ in range(2):
+        async with journal(path) as later:
+            assert (await claim(later, "A", "{new}")).changed
+    async with journal(path) as later:
+        assert not (await claim(later, "A", "{old}")).changed
+
+
+async def test_a_changed_row_is_compared_with_its_repeat_as_it_is_now(path: Path) -> None:
+    async with journal(path) as first:
+        await claim(first, "A", "{old}")
+        await first.settle("A", State.CREATED, order_id="order-1")
+    async with journal(path) as second:
+        assert (await claim(second, "A", "{new}", line=2)).changed
+        assert not (await claim(second, "A", "{new}", line=3)).changed
+        assert (await claim(second, "A", "{old}", line=4)).changed
+
+
+async def test_a_row_not_made_yet_takes_the_newest_content(path: Path) -> None:
+    async with journal(path) as first:
+        await claim(first, "A", "{old}")
+        await first.settle("A", State.UNKNOWN, reason="lost")
+    async with journal(path) as second:
+        assert (await claim(second, "A", "{new}")).changed
+        [doubt] = await second.doubts("", 10)
+    assert (doubt.body, doubt.reason) == ("{new}", "lost")
+
+
+async def test_doubts_are_of_this_run_and_come_in_pages(path: Path) -> None:
+    async with journal(path) as first:
+        for key in "ABCDE":
+            await claim(first, key)
+            await first.intend(key)
+        await first.settle("C", State.CREATED, order_id="order-c")
+        await first.settle("D", State.UNKNOWN, reason="lost")
+        assert [doubt.key for doubt in await first.doubts("", 2)] == ["A", "B"]
+        assert [doubt.key for doubt in await first.doubts("B", 2)] == ["D", "E"]
+        assert await first.doubts("E", 2) == []
+    async with journal(path) as second:
+        assert await second.doubts("", 10) == []
+        assert await second.last_doubt() == 1000.0
+        await claim(second, "D", line=7)
+        assert await second.doubts("", 10) == [Doubt("D", 7, "{}", None, "lost", 1, ())]
+
+
+async def test_orders_of_an_earlier_look_are_told_from_new_ones(opened: Journal) -> None:
+    assert await opened.note_orders([("o1", "A"), ("o2", "A")], 1) == 0
+    assert await opened.note_orders([("o1", "A"), ("o2", "A")], 1) == 0, "seen in the same look"
+    assert await opened.note_orders([("o3", "B"), ("o1", "A")], 2) == 1
+    assert (await claim(opened, "A")).orders == ("o1", "o2")
+    await opened.forget_orders()
+    assert (await claim(opened, "A")).orders == ()
+
+
+@attrs.define
+class Row:
+    """What the model knows of a row."""
+
+    line: int
+    body: str
+    run: int
+    state: State = State.NEW
+    order_id: str | None = None
+    reason: str = ""
+    sends: int = 0
+    made: str | None = None
+
+
+class JournalMachine(RuleBasedStateMachine):
+    """A journal under any order of calls, reopened and copied as a crash would leave it.
+
+    It is compared with a dictionary.
+    """
+
+    keys = Bundle("keys")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.directory = Path(tempfile.mkdtemp())
+        self.copies = itertools.count()
+        self.rows: dict[str, Row] = {}
+        self.orders: dict[str, str] = {}
+        self.run_number = 0
+
+    @initialize()
+    def begin(self) -> None:
+        self.path = self.directory / "first"
+        self._open()
+
+    def _open(self) -> None:
+        self.run_number += 1
+        self.journal = journal(self.path, now=float(self.run_number))
+        self.runner.run(self.journal.__aenter__())
+
+    @rule(
+        target=keys,
+        key=st.text(st.characters(codec="utf-8"), min_size=1, max_size=2) | st.sampled_from("abc"),
+    )
+    def name(self, key: str) -> str:
+        return key
+
+    @rule(key=keys, line=st.integers(1, 10**6), body=st.sampled_from(["{}", '{"a": 1}', "{é}"]))
+    def claim(self, key: str, line: int, body: str) -> None:
+        row = self.rows.get(key)
+        orders = tuple(sorted(order for order, of in self.orders.items() if of == key))
+        if row is None:
+            expected = Claim(None, None, False, None, orders)
+            self.rows[key] = Row(line, body, self.run_number)
+        elif row.run == self.run_number:
+            expected = Claim(row.state, row.order_id, body != row.body, row.line, orders)
+        else:
+            changed = body != (row.made or row.body)
+            expected = Claim(row.state, row.order_id, changed, None, orders)
+            row.line, row.body, row.run = line, body, self.run_number
+        assert self.runner.run(claim(self.journal, key, body, line)) == expected
+
+    @rule(key=keys)
+    def intend(self, key: str) -> None:
+        self.runner.run(self.journal.intend(key))
+        if row := self.rows.get(key):
+            row.state, row.reason = State.INTENT, ""
+            row.sends += 1
+
+    @rule(
+        key=keys,
+        state=st.sampled_from(list(State)),
+        order_id=st.none() | st.sampled_from(["o1", "o2"]),
+        reason=st.none() | st.text(st.characters(codec="utf-8"), max_size=3),
+    )
+    def settle(self, key: str, state: State, order_id: str | None, reason: str | None) -> None:
+        self.runner.run(self.journal.settle(key, state, order_id=order_id, reason=reason))
+        if row := self.rows.get(key):
+            row.state, row.reason = state, reason or ""
+            row.order_id = order_id or row.order_id
+            if state in MADE:
+                row.made = row.made or row.body
+
+    @rule(key=keys, order_id=st.sampled_from(["o1", "o2", "o3"]))
+    def list_order(self, key: str, order_id: str) -> None:
+        known = self.runner.run(self.journal.note_orders([(order_id, key)], self.run_number))
+        assert known in {0, 1}
+        self.orders.setdefault(order_id, key)
+
+    @rule()
+    def forget(self) -> None:
+        self.runner.run(self.journal.forget_orders())
+        self.orders.clear()
+
+    @rule()
+    def reopen(self) -> None:
+        self.runner.run(self.journal.close())
+        self._open()
+
+    @precondition(lambda self: self.rows)
+    @rule()
+    def crash(self) -> None:
+        """Go on from a copy of the files as they are: nothing was closed."""
+        copy = self.directory / f"copy{next(self.copies)}"
+        for ending in ("", "-wal"):
+            shutil.copy(f"{self.path}{ending}", f"{copy}{ending}")
+        self.runner.run(self.journal.close())
+        self.path = copy
+        self._open()
+
+    @invariant()
+    def agrees(self) -> None:
+        if not self.run_number:
+            return
+        doubted = [
+            (key, row.line, row.body, row.order_id, row.reason, row.sends)
+            for key, row in sorted(self.rows.items(), key=lambda item: item[0].encode())
+            if row.state in IN_DOUBT and row.run == self.run_number
+        ]
+        found = self.runner.run(self.journal.doubts("", 1000))
+        assert [(d.key, d.line, d.body, d.order_id, d.reason, d.sends) for d in found] == doubted
+        counts = self.runner.run(self.journal.counts())
+        states = [row.state.value for row in self.rows.values()]
+        assert counts == {state: states.count(state) for state in states}
+
+    def teardown(self) -> None:
+        if self.run_number:
+            self.runner.run(self.journal.close())
+        self.runner.close()
+        shutil.rmtree(self.directory)
+
+
+TestJournalMachine = JournalMachine.TestCase
+TestJournalMachine.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
