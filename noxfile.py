@@ -102,6 +102,15 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def live(session: nox.Session) -> None:
+    """What the service is like that the environment names; reads only, and needs its key."""
+    if not os.environ.get("CUBICASA_API_KEY"):
+        session.skip("there is no key: set CUBICASA_API_KEY to ask the service that it is for")
+    install(session)
+    session.run("cubicasa", "doctor", "--live", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style, and what style checkers find besides."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))

@@ -48,6 +48,7 @@ from cubicasa_async.resources.orders import CombinedPdf
 from cubicasa_async.resources.properties import OrderPreferences, Style2D, Style3D, Video
 from cubicasa_async.resources.users import NewUser, Role, User
 from cubicasa_async.resources.webhooks import Webhooks, WebhookTrigger
+from cubicasa_async.sync import CubiCasa
 
 __all__ = [
     "UNSET",
@@ -62,6 +63,7 @@ __all__ = [
     "CompanyPackage",
     "CompanyProfile",
     "Config",
+    "CubiCasa",
     "CubiCasaError",
     "DeliveryAssets",
     "DraftRequest",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, ParamSpec, Self, TypeVar, Unpack
 
 import aiohttp
 
@@ -14,8 +14,8 @@ from cubicasa_async.config import Config, Environment, RequestOptions, Secret, S
 from cubicasa_async.core import wire
 from cubicasa_async.core.endpoint import Effect, raw_endpoint
 from cubicasa_async.core.runtime import Runtime
-from cubicasa_async.core.transport import Transport
-from cubicasa_async.core.wire import Response
+from cubicasa_async.core.transport import Transport, keeping_responses
+from cubicasa_async.core.wire import Response, last_response
 from cubicasa_async.resources.change_requests import ChangeRequests
 from cubicasa_async.resources.company import Companies
 from cubicasa_async.resources.drafts import Drafts
@@ -26,6 +26,7 @@ from cubicasa_async.resources.orders import Orders
 from cubicasa_async.resources.users import Users
 from cubicasa_async.resources.webhooks import WebhookSettings
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -186,6 +187,29 @@ class AsyncCubiCasa:
             body=body,
             read=wire.read if model else wire.read_anything,
         )
+
+    async def raw(
+        self, operation: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Response[T]:
+        """Make a call and get its answer beside the object: status, headers and bytes.
+
+        ::
+
+            response = await client.raw(client.orders.get, order_id)
+            response.data.status, response.headers["date"], response.body
+
+        Args:
+            operation: An operation of this client; a list gives one page.
+            *args: Its arguments.
+            **kwargs: Its keyword arguments.
+
+        Raises:
+            InvalidInputError: That made no call.
+            CubiCasaError: The call failed; see `outcome`.
+        """
+        with keeping_responses() as kept:
+            data = await operation(*args, **kwargs)
+        return last_response(kept, data)
 
     async def close(self) -> None:
         """Close all connections; a second time does nothing.

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import enum
+import html
 import ipaddress
+import json
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from typing import Any, Final, TypedDict, Unpack
+from urllib.parse import quote
 
 import attrs
 from yarl import URL
@@ -49,11 +53,21 @@ class Secret:
 
     def redact(self, text: str) -> str:
         """The given text with this secret blotted out."""
-        return text.replace(self._text, "***")
+        for spelling in self._spellings():
+            text = text.replace(spelling, "***")
+        return text
 
     def redact_bytes(self, body: bytes) -> bytes:
         """The given bytes with this secret blotted out."""
-        return body.replace(self._text.encode(), b"***")
+        for spelling in self._spellings():
+            body = body.replace(spelling.encode(), b"***")
+        return body
+
+    def _spellings(self) -> set[str]:
+        """How an answer may spell it: as it is, in JSON, in a URL, in HTML."""
+        in_json = json.dumps(self._text)[1:-1]
+        in_url, in_html = quote(self._text, safe=""), html.escape(self._text)
+        return {self._text, in_json, in_json.replace("/", "\\/"), in_url, in_html}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and self._text == other._text
@@ -97,7 +111,7 @@ class RequestOptions:
         if self.retries is not None and self.retries < 0:
             raise ConfigError(f"retries must be 0 or more, not {self.retries!r}.")
         for name, value in (self.headers or {}).items():
-            if not _is_header(name) or not _is_header(value):
+            if not _HEADER_NAME.fullmatch(name) or not _is_header(value):
                 raise ConfigError(f"The header {name!r} holds characters that HTTP does not allow.")
             if name.lower() in _OWN_HEADERS:
                 raise ConfigError(f"The header {name!r} is set by the client itself.")
@@ -111,7 +125,10 @@ class RequestOptions:
         return attrs.evolve(base, **mine)
 
 
-_OWN_HEADERS: Final = frozenset({"api-key", "host", "content-length", "transfer-encoding"})
+_OWN_HEADERS: Final = frozenset(
+    {"api-key", "host", "content-type", "content-length", "transfer-encoding", "accept-encoding"}
+)
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 def _shallow(options: RequestOptions) -> dict[str, Any]:

@@ -111,7 +111,7 @@ async def import_drafts(
             await conductor
         finally:
             conductor.cancel()
-            await asyncio.gather(conductor, return_exceptions=True)
+            await asyncio.wait([conductor])
 
 
 class _Import:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 
 
 def main() -> None:
@@ -14,4 +15,7 @@ def main() -> None:
             f"The command needs the package {exc.name!r}, which is not installed.\n"
             "Install it with: python -m pip install 'cubicasa-async[all]'"
         )
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a letter that the output cannot hold is escaped
+            stream.reconfigure(errors="backslashreplace")
     cubicasa()

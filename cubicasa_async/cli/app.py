@@ -12,7 +12,9 @@ from cubicasa_async.config import Environment
 
 _COMMANDS = {
     "demo": "cubicasa_async.cli.demo:demo",
+    "doctor": "cubicasa_async.cli.doctor:doctor",
     "drafts": "cubicasa_async.cli.drafts:drafts",
+    "endpoints": "cubicasa_async.cli.endpoints:endpoints",
     "orders": "cubicasa_async.cli.orders:orders",
     "sandbox": "cubicasa_async.cli.sandbox:sandbox",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections import Counter
 from importlib.resources import as_file, files
@@ -33,10 +32,9 @@ async def demo(*, directory: Path | None) -> int:
     place = directory or Path(tempfile.mkdtemp(prefix="cubicasa-demo-"))
     place.mkdir(parents=True, exist_ok=True)
     journal = place / "listings.journal"
-    key = os.environ.get("CUBICASA_API_KEY") or None
     with as_file(files("cubicasa_async.cli") / "sample" / "listings.csv") as sample:
         async with (
-            Sandbox(api_key=key) as sandbox,
+            Sandbox() as sandbox,
             AsyncCubiCasa(sandbox.api_key, base_url=sandbox.base_url) as client,
         ):
             return await _show(Console(), sandbox, client, open_table(sample), journal)
@@ -75,6 +73,7 @@ async def _show(
         f"Second import: {output.counted(after)}.\n"
         f"The sandbox's own ledger holds {len(drafts)} drafts, {twice} of them made twice.\n"
         f"Journal of the job: {output.shown_path(journal)}",
+        markup=False,
         highlight=False,
         soft_wrap=True,
     )

@@ -165,7 +165,8 @@ async def _report(
     if unreached > 0:
         console.print(f"{unreached} rows were not reached. Run the same command again.")
     if journal is not None:
-        console.print(f"Journal: {output.shown_path(journal)}", soft_wrap=True, highlight=False)
+        place = f"Journal: {output.shown_path(journal)}"
+        console.print(place, soft_wrap=True, markup=False, highlight=False)
     if stopped is not None:
         raise stopped
     return INCOMPLETE if counts[Rejected.kind] or counts[Unknown.kind] else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 
 import click
 from rich.console import Console
@@ -66,4 +65,4 @@ async def get(target: Target, *, order_id: str) -> None:
     """Show one order, with its files, as JSON."""
     async with target.client() as client:
         order = await client.orders.get(order_id)
-    click.echo(json.dumps(codec.unstructure(order), indent=2, ensure_ascii=False))
+    click.echo(output.json_text(codec.unstructure(order), indent=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 from collections import Counter
@@ -30,7 +31,13 @@ def wants_json(asked: bool) -> bool:
 
 def json_line(fields: Mapping[str, Any]) -> None:
     """Write one JSON object on a line of its own."""
-    click.echo(json.dumps(fields, ensure_ascii=False, default=str))
+    click.echo(json_text(fields))
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """JSON in letters that the output can hold; the others are escaped."""
+    unicode = codecs.lookup(sys.stdout.encoding or "ascii").name.startswith("utf")
+    return json.dumps(value, ensure_ascii=not unicode, default=str, indent=indent)
 
 
 def progress(console: Console) -> Progress:
@@ -88,10 +95,10 @@ def order_fields(order: Order) -> dict[str, Any]:
 
 def order_table(orders: Iterable[Order]) -> Table:
     """Orders as a table; on a narrow terminal the address is cut first."""
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("id", "status", "external id", "address"):
-        table.add_column(heading, no_wrap=heading != "external id", overflow="ellipsis")
-    table.columns[0].min_width = len("00000000-0000-4000-8000-000000000000")
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), expand=True)
+    for heading, least in (("id", 36), ("status", 7), ("external id", 11)):
+        table.add_column(heading, min_width=least, overflow="fold")
+    table.add_column("address", no_wrap=True, overflow="ellipsis", ratio=1)
     for order in orders:
         fields = order_fields(order)
         row = (fields["id"], fields["status"], fields["external_id"], fields["address"])

@@ -180,7 +180,8 @@ def _model_dump_hook(cls: type[Model], converter: BaseConverter) -> Callable[[An
     dump = _plain_dump_hook(cls, converter)
 
     def hook(model: Model) -> dict[str, Any]:
-        return {**model.extra, **dump(model)}
+        # A misshapen part is in `extra` under the name of a field, which is then None.
+        return {**dump(model), **model.extra}
 
     return hook
 
@@ -263,23 +264,32 @@ def explain(value: Any, cls: Any, *, path: str = "$") -> tuple[FieldError, ...]:
     try:
         detailed.structure(value, cls)
     except Exception as exc:  # noqa: BLE001 # cattrs raises groups and what its hooks raise
-        return tuple(_faults(exc, path))
+        return tuple(_faults(exc, path, value))
     return (FieldError(path, "could not be read"),)
 
 
-def _faults(exc: BaseException, path: str) -> Iterator[FieldError]:
+def _faults(exc: BaseException, path: str, value: Any) -> Iterator[FieldError]:
     if isinstance(exc, ClassValidationError):
-        names = wire_names(exc.cl)
         parts, others = exc.group_exceptions()
+        fields = as_mapping(value)
         for inner, note in parts:
-            yield from _faults(inner, f"{path}.{names.get(note.name, note.name)}")
+            name = _sent_name(exc.cl, note.name, fields)
+            yield from _faults(inner, f"{path}.{name}", fields.get(name))
         for inner in others:
-            yield from _faults(inner, path)
+            yield from _faults(inner, path, value)
     elif isinstance(exc, IterableValidationError):
         for inner, place in exc.group_exceptions()[0]:
-            yield from _faults(inner, f"{path}[{place.index}]")
+            yield from _faults(inner, f"{path}[{place.index}]", value[place.index])
     else:
         yield FieldError(path, "is missing" if isinstance(exc, KeyError) else str(exc))
+
+
+def _sent_name(cls: type, name: str, fields: Mapping[str, Any]) -> str:
+    """The JSON key that a field was read from."""
+    wire = wire_names(cls).get(name, name)
+    others = (other for other, field in other_names(cls).items() if field == wire)
+    found = next((other for other in others if other in fields), wire)
+    return found if is_nothing(fields.get(wire)) else wire
 
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")

@@ -7,7 +7,9 @@ import logging
 import platform
 import warnings
 import weakref
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
@@ -36,6 +38,20 @@ T = TypeVar("T")
 logger = logging.getLogger("cubicasa_async")
 
 _MAX_HEADER: Final = 8190
+
+
+_kept: ContextVar[list[wire.Response[Any]] | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def keeping_responses() -> Iterator[list[wire.Response[Any]]]:
+    """Keep the answers of all calls that succeed within the block, in this context."""
+    kept: list[wire.Response[Any]] = []
+    token = _kept.set(kept)
+    try:
+        yield kept
+    finally:
+        _kept.reset(token)
 
 
 @attrs.define
@@ -231,6 +247,8 @@ class Transport:
             result = await attempt.run(read)
             if isinstance(result, wire.Response):
                 attempt.lines.gate.speed_up()
+                if (kept := _kept.get()) is not None:
+                    kept.append(result)
                 return result
             error = result
             decision = self._decide(attempt, error, len(attempts) + 1, next(bounds))

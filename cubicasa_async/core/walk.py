@@ -84,6 +84,7 @@ class Walk(Generic[T]):
         self._recent: deque[str] = deque()
         self._seen: set[str] = set()
         self._forgot = bool(seen)
+        self._overtaken = False
         self._first = not seen
         self._lead = 1
         self._frontier = offset + self._lead if seen else -1
@@ -137,6 +138,8 @@ class Walk(Generic[T]):
                 "The list moved further between two pages than the walk remembers. Walk it anew "
                 "from its start."
             )
+        if joint != 0:
+            self._overtaken = True  # new records came in before those that were given
         return True
 
     def _fresh(self, page: Page[T]) -> list[Record[T]]:
@@ -150,6 +153,11 @@ class Walk(Generic[T]):
         self._recent.extend(keys)
         self._seen.update(keys)
         while len(self._recent) > _REMEMBERED:
+            if self._overtaken:
+                raise GapError(
+                    "The list moved while it was walked, and the walk does not remember enough of "
+                    "it to give no record twice. Walk it anew from its start."
+                )
             self._seen.discard(self._recent.popleft())
             self._forgot = True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -80,6 +80,17 @@ class Response(Generic[T]):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def last_response(kept: Sequence[Response[Any]], data: T) -> Response[T]:
+    """The last of some answers, with what was made of it.
+
+    Raises:
+        InvalidInputError: There is none.
+    """
+    if not kept:
+        raise InvalidInputError("That is no operation of a client: it made no call.")
+    return attrs.evolve(kept[-1], data=data)
 
 
 def build(

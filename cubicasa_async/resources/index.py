@@ -51,8 +51,8 @@ ENDPOINTS: Final[tuple[Endpoint[Any], ...]] = (
     webhooks.DELETE,
 )
 
-_CORRECTION = re.compile(r"(?:(GET|POST|PUT|PATCH|DELETE) )?(/[A-Za-z0-9_{}./-]*)")
-_VARIABLE = re.compile(r"\{(\w+)\}")
+_CORRECTION = re.compile(r"(?:(GET|POST|PUT|PATCH|DELETE) )?(/(?:[A-Za-z0-9_./-]|\{[a-z_]+\})*)")
+_VARIABLE = re.compile(r"\{([a-z_]+)\}")
 
 
 def corrected(paths: Mapping[str, str]) -> dict[str, Endpoint[Any]]:

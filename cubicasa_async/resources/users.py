@@ -94,8 +94,8 @@ class UserUpdate:
 
     name: str | Unset | None = checks.optional(checks.text)
     surname: str | Unset | None = checks.optional(checks.text)
-    role: str | Unset | None = checks.optional(checks.text)
-    office_id: str | Unset | None = checks.optional(checks.text)
+    role: str | Unset = checks.optional(checks.text)
+    office_id: str | Unset = checks.optional(checks.text)
 
 
 class UserUpdateFields(TypedDict, total=False):
@@ -103,8 +103,8 @@ class UserUpdateFields(TypedDict, total=False):
 
     name: str | None
     surname: str | None
-    role: Role | str | None
-    office_id: str | None
+    role: Role | str
+    office_id: str
 
 
 @attrs.frozen(kw_only=True)

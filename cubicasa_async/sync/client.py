@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Self, Unpack
+from typing import ParamSpec, Self, TypeVar, Unpack
 
 from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.config import Config, Environment, RequestOptions, Secret, Settings
 from cubicasa_async.core.runtime import Runtime
+from cubicasa_async.core.transport import keeping_responses
+from cubicasa_async.core.wire import Response, last_response
 from cubicasa_async.errors import ClientClosedError
 from cubicasa_async.sync.portal import Portal
 from cubicasa_async.sync.resources import Operations
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class CubiCasa(Operations):
@@ -80,7 +85,7 @@ class CubiCasa(Operations):
     @classmethod
     def _over(cls, portal: Portal, asynchronous: AsyncCubiCasa) -> Self:
         client = cls.__new__(cls)
-        client._furnish(portal, asynchronous)
+        client._furnish(portal, asynchronous)  # noqa: SLF001 # its own
         return client
 
     @property
@@ -101,6 +106,27 @@ class CubiCasa(Operations):
     def with_options(self, options: RequestOptions) -> Self:
         """A client with other defaults that shares this one's pool, and is closed with it."""
         return self._over(self.portal, self.asynchronous.with_options(options))
+
+    def raw(self, operation: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Response[T]:
+        """Make a call and get its answer beside the object: status, headers and bytes.
+
+        ::
+
+            response = client.raw(client.orders.get, order_id)
+            response.data.status, response.headers["date"], response.body
+
+        Args:
+            operation: An operation of this client, or the `page` of one of its lists.
+            *args: Its arguments.
+            **kwargs: Its keyword arguments.
+
+        Raises:
+            InvalidInputError: That made no call.
+            CubiCasaError: The call failed; see `outcome`.
+        """
+        with keeping_responses() as kept:
+            data = operation(*args, **kwargs)
+        return last_response(kept, data)
 
     def close(self) -> None:
         """Close all connections; a second time does nothing.

@@ -62,6 +62,7 @@ class Portal:
             call.wait()
         except BaseException:
             call.abandon()
+            _hold_if_the_process_ends()
             raise
         try:
             return call.result()
@@ -122,7 +123,6 @@ class Portal:
     def _begin(self) -> Engine:
         with self._lock:
             if self._closed:
-                _hold_if_the_process_ends()
                 raise ClientClosedError("The client is closed. Make a new one.")
             if self._engine is None:
                 self._engine = Engine(self._keep)
@@ -138,12 +138,14 @@ class Portal:
                 engine.stop()
             return engine
 
-    def _end_with_process(self) -> None:
+    def end_with_process(self) -> None:
+        """End as the interpreter exits, which a loop that is held up must not prevent."""
         engine = self._end()
         if engine is not None:
             engine.join(_PATIENCE)
 
-    def _part_from_parent(self) -> None:
+    def part_from_parent(self) -> None:
+        """Begin anew in a forked child."""
         self._lock = threading.RLock()  # a thread that is gone may have held it
         engine, self._engine = self._engine, None
         if self._finalizer is not None:
@@ -173,12 +175,12 @@ def _hold_if_the_process_ends() -> None:
 def _at_exit() -> None:
     Engine.process_ends = True
     for portal in list(_portals):
-        portal._end_with_process()  # noqa: SLF001 # its own module
+        portal.end_with_process()
 
 
 def _after_fork() -> None:
     for portal in list(_portals):
-        portal._part_from_parent()  # noqa: SLF001 # its own module
+        portal.part_from_parent()
 
 
 atexit.register(_at_exit)

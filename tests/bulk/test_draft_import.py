@@ -482,6 +482,16 @@ class TestFaultsOfAllRows:
         assert kinds(again) == {"already there": 20, "created": 80}
         assert made(sandbox) == once(100)
 
+    async def test_one_refusal_of_all_is_enough_to_begin_no_more(
+        self, client: AsyncCubiCasa, sandbox: Sandbox, journal: Path
+    ) -> None:
+        sandbox.faults.add(Fault("status", operation=CREATE, status=403, skip=20, times=1))
+        outcomes, error = await stopped_at(import_drafts(client, listings(100), journal=journal))
+        sent = len(sandbox.ledger.of(CREATE))
+        assert 21 <= sent <= 20 + 8
+        assert kinds(outcomes) == {"created": sent - 1}
+        assert error.outcome is Outcome.REFUSED
+
     async def test_an_unreachable_host_stops_it_in_bounded_time(
         self, moments: VirtualTime, journal: Path
     ) -> None:

@@ -142,20 +142,17 @@ async def test_a_damaged_body_is_a_doubt_and_one_of_our_errors(
 async def test_fact_aiohttp_counts_waiting_for_its_pool_as_time_of_the_request() -> None:
     pool = aiohttp.TCPConnector(limit=1)
     async with RawServer(SILENCE) as server, aiohttp.ClientSession(connector=pool) as session:
-        long, short = aiohttp.ClientTimeout(total=5), aiohttp.ClientTimeout(total=0.02)
-        holding = asyncio.create_task(_get(session, server, long))
+        holding = asyncio.create_task(_get(session, server, 5.0))
         await server.arrived.wait()
         with pytest.raises(TimeoutError):
-            await _get(session, server, short)
+            await _get(session, server, 0.02)
         assert len(server.requests) == 1
         holding.cancel()
         await asyncio.gather(holding, return_exceptions=True)
 
 
-async def _get(
-    session: aiohttp.ClientSession, server: RawServer, timeout: aiohttp.ClientTimeout
-) -> None:
-    async with session.get(server.base_url, timeout=timeout):
+async def _get(session: aiohttp.ClientSession, server: RawServer, total: float) -> None:
+    async with session.get(server.base_url, timeout=aiohttp.ClientTimeout(total=total)):
         pass
 
 
@@ -172,7 +169,9 @@ async def test_a_timeout_is_a_call_timeout_and_a_timeout_error(moments: VirtualT
 
 async def test_an_empty_or_foreign_error_body_is_no_other_error(moments: VirtualTime) -> None:
     replies = [answer(401, b""), answer(500, b"\xff\xfe"), answer(400, b'{"message": "\xff"}')]
-    for reply, cls in zip(replies, (AuthenticationError, ServerError, BadRequestError), strict=True):
+    for reply, cls in zip(
+        replies, (AuthenticationError, ServerError, BadRequestError), strict=True
+    ):
         async with RawServer(reply) as server, client_of(server, moments) as client:
             with pytest.raises(cls):
                 await client.orders.get("x", options=ONCE)

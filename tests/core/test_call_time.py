@@ -97,7 +97,10 @@ async def test_the_deadline_ends_attempts_and_waits_together(
 
 @pytest.mark.parametrize("reply", [SILENCE, Reply(b"HTTP/1.1 200 OK\r\n", Then.STALL)])
 async def test_the_deadline_cuts_an_attempt_that_may_take_longer(reply: Reply) -> None:
-    async with RawServer(reply) as server, AsyncCubiCasa(CANARY, base_url=server.base_url) as client:
+    async with (
+        RawServer(reply) as server,
+        AsyncCubiCasa(CANARY, base_url=server.base_url) as client,
+    ):
         with pytest.raises(CallTimeoutError) as caught:
             await client.orders.get("x", options=RequestOptions(timeout=600.0, deadline=0.05))
     assert len(caught.value.attempts) == len(server.requests) == 1

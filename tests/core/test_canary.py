@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from cubicasa_async import AsyncCubiCasa
 from cubicasa_async.sandbox import Sandbox
 from tests.support.canary import CANARY
@@ -14,28 +12,39 @@ from tests.support.canary import CANARY
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(
-    ("line", "place"),
-    [
-        (f"print({CANARY!r})", "stdout"),
-        (f"print({CANARY!r}, file=sys.stderr)", "stderr"),
-        (f"logging.getLogger('any').debug({CANARY!r})", "log"),
-        ("pass", None),
-    ],
-)
-def test_a_test_that_shows_the_key_fails(tmp_path: Path, line: str, place: str | None) -> None:
-    (tmp_path / "test_it.py").write_text(f"import logging, sys\n\ndef test_it():\n    {line}\n")
+SHOWN = f"""
+import logging, sys
+
+def test_stdout():
+    print({CANARY!r})
+
+def test_stderr():
+    print({CANARY!r}, file=sys.stderr)
+
+def test_log():
+    logging.getLogger("any").debug({CANARY!r})
+
+def test_nothing():
+    assert {CANARY!r}
+"""
+
+
+def test_a_test_that_shows_the_key_fails(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(SHOWN, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.support.canary"]
     ended = subprocess.run(
-        [*command, "-p", "no:cacheprovider", "test_it.py"],
+        [*command, "-p", "no:cacheprovider", "-p", "no:asyncio", "test_it.py"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (ended.returncode == 0) == (place is None), ended.stdout
-    assert (f"the api key was shown in {place}" in ended.stdout) == (place is not None)
+    for place in ("stdout", "stderr", "log"):
+        assert f"the api key was shown in {place}" in ended.stdout
+        assert f"ERROR test_it.py::test_{place}" in ended.stdout
+    assert "4 passed, 3 errors" in ended.stdout
+    assert "test_nothing" not in ended.stdout
 
 
 async def test_the_sandbox_and_its_client_use_the_canary(

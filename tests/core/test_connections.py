@@ -189,21 +189,23 @@ async def test_what_a_request_carries() -> None:
 
 
 async def test_an_identifier_cannot_change_the_path() -> None:
-    async with RawServer(FOUND) as server:
-        async with AsyncCubiCasa(CANARY, base_url=server.base_url) as client:
-            for order_id in ("a/../b", "a?b=c", "a#b", "%2e%2e", "ä"):
-                await client.orders.get(order_id)
+    async with (
+        RawServer(FOUND) as server,
+        AsyncCubiCasa(CANARY, base_url=server.base_url) as client,
+    ):
+        for order_id in ("a/../b", "a?b=c", "a#b", "%2e%2e", "ä"):
+            await client.orders.get(order_id)
     ends = [request.path.removeprefix("/api/integrate/v3/orders/") for request in server.requests]
     assert ends == ["a%2F..%2Fb", "a%3Fb%3Dc", "a%23b", "%252e%252e", "%C3%A4"]
 
 
 async def test_a_declared_length_above_the_bound_is_not_read() -> None:
     body = b" " * 1_000_000
-    async with RawServer(answer(200, body)) as server:
-        async with AsyncCubiCasa(
-            CANARY, base_url=server.base_url, max_response_bytes=999_999
-        ) as client:
-            error = await failure(client.orders.get("x"))
+    async with (
+        RawServer(answer(200, body)) as server,
+        AsyncCubiCasa(CANARY, base_url=server.base_url, max_response_bytes=999_999) as client,
+    ):
+        error = await failure(client.orders.get("x"))
     assert isinstance(error, ResponseTooLargeError)
     assert len(server.requests) == 1
 
@@ -222,11 +224,11 @@ ENDLESS = {
 @pytest.mark.parametrize("reply", ENDLESS.values(), ids=ENDLESS)
 async def test_a_body_without_end_is_cut_at_the_bound(reply: Reply) -> None:
     bound = 300_000
-    async with RawServer(reply) as server:
-        async with AsyncCubiCasa(
-            CANARY, base_url=server.base_url, max_response_bytes=bound
-        ) as client:
-            error = await failure(client.orders.get("x"))
+    async with (
+        RawServer(reply) as server,
+        AsyncCubiCasa(CANARY, base_url=server.base_url, max_response_bytes=bound) as client,
+    ):
+        error = await failure(client.orders.get("x"))
     assert isinstance(error, ResponseTooLargeError)
     assert server.written > bound
     assert len(server.requests) == 1
@@ -276,8 +278,9 @@ async def test_a_name_that_is_not_found_is_not_sent() -> None:
 
     connector = aiohttp.TCPConnector(resolver=Nowhere())
     async with aiohttp.ClientSession(connector=connector) as session:
-        async with AsyncCubiCasa(CANARY, session=session) as client:
-            error = await failure(client.drafts.create(**DRAFT, options=ONCE))
+        client = AsyncCubiCasa(CANARY, session=session)
+        error = await failure(client.drafts.create(**DRAFT, options=ONCE))
+        await client.close()
     assert isinstance(error, ConnectError)
     assert error.outcome is Outcome.NOT_SENT
     assert "name could not be found" in str(error)

@@ -69,7 +69,7 @@ EXPECTED: dict[type[Exception], tuple[tuple[Any, ...], type[CubiCasaError], Outc
     aiohttp.InvalidUrlRedirectClientError: (("x",), ConfigError, NOT_SENT),
     aiohttp.NonHttpUrlRedirectClientError: (("x",), ConfigError, NOT_SENT),
     TimeoutError: ((), CallTimeoutError, DOUBTFUL),
-    asyncio.TimeoutError: ((), CallTimeoutError, DOUBTFUL),  # noqa: UP041 # its own name may part again
+    asyncio.TimeoutError: ((), CallTimeoutError, DOUBTFUL),  # its own name may part again
     OSError: ((), ConnectionLostError, DOUBTFUL),
     ConnectionResetError: ((), ConnectionLostError, DOUBTFUL),
     BrokenPipeError: ((), ConnectionLostError, DOUBTFUL),
@@ -98,7 +98,9 @@ def make(cls: type[Exception]) -> Exception:
 
 def exported() -> dict[str, type[Exception]]:
     public = {name: getattr(aiohttp, name) for name in aiohttp.__all__}
-    public |= {cls.__name__: cls for cls in vars(client_exceptions).values() if inspect.isclass(cls)}
+    public |= {
+        cls.__name__: cls for cls in vars(client_exceptions).values() if inspect.isclass(cls)
+    }
     return {
         name: found
         for name, found in public.items()

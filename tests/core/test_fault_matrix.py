@@ -36,7 +36,10 @@ NONSENSE = [
     Fault(Kind.BOMB, size=40_000_000),
 ]
 REFUSALS = [
-    *(Fault(Kind.STATUS, status=status) for status in (400, 401, 403, 404, 409, 418, 422, 429, 503)),
+    *(
+        Fault(Kind.STATUS, status=status)
+        for status in (400, 401, 403, 404, 409, 418, 422, 429, 503)
+    ),
     Fault(Kind.REDIRECT, status=307, location="/"),
     Fault(Kind.REDIRECT, status=308, location="/"),
 ]
@@ -120,7 +123,11 @@ async def test_a_connection_dropped_after_the_whole_answer_does_no_harm(
 
 @pytest.mark.parametrize(
     "last",
-    [Fault(Kind.STATUS, status=503), Fault(Kind.STATUS, status=404), Fault(Kind.STATUS, status=429)],
+    [
+        Fault(Kind.STATUS, status=503),
+        Fault(Kind.STATUS, status=404),
+        Fault(Kind.STATUS, status=429),
+    ],
     ids=named,
 )
 async def test_a_refusal_of_the_repeat_does_not_undo_the_doubt_about_the_first_attempt(

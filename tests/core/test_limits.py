@@ -107,7 +107,12 @@ async def test_those_who_wait_enter_in_order_interactive_ones_first() -> None:
         gate.leave()
 
     async with asyncio.TaskGroup() as group:
-        for name, priority in [("b1", BULK), ("b2", BULK), ("i1", INTERACTIVE), ("i2", INTERACTIVE)]:
+        for name, priority in [
+            ("b1", BULK),
+            ("b2", BULK),
+            ("i1", INTERACTIVE),
+            ("i2", INTERACTIVE),
+        ]:
             group.create_task(call(name, priority))
         await turns()
         assert entered == []

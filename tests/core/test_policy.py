@@ -33,7 +33,7 @@ Repeats = Callable[[Effect, CubiCasaError], bool]
 
 def answered(status: int) -> Callable[[Effect], CubiCasaError]:
     def error(effect: Effect) -> CubiCasaError:
-        endpoint = Endpoint(
+        endpoint: Endpoint[None] = Endpoint(
             operation="things.do",
             method="POST",
             path="/things",

@@ -66,8 +66,8 @@ def test_a_changing_list_gives_nothing_twice_and_loses_nothing_in_silence(
             page = listing.page(walk.offset, limit)
             given += [record.key for record in walk.accept(page)]
             assert len(listing.asked) < 1000
-    except GapError as exc:
-        assert exc.outcome is Outcome.UNKNOWN
+    except GapError:
+        pass
     else:
         assert listing.throughout <= set(given)
     assert len(given) == len(set(given))
@@ -154,12 +154,14 @@ def test_whatever_a_server_answers_a_walk_ends_and_gives_nothing_twice(
 def accept_forever(*answers: Page[str]) -> tuple[list[str], PagingError]:
     walk: Walk[str] = Walk()
     given: list[str] = []
-    with pytest.raises(PagingError) as caught:
-        for number in range(1000):
-            answer = answers[min(number, len(answers) - 1)]
-            page = Page(answer.records, walk.offset, answer.has_more, answer.next_offset)
+    for number in range(1000):
+        answer = answers[min(number, len(answers) - 1)]
+        page = Page(answer.records, walk.offset, answer.has_more, answer.next_offset)
+        try:
             given += [record.key for record in walk.accept(page)]
-    return given, caught.value
+        except PagingError as exc:
+            return given, exc
+    pytest.fail("the walk did not end")
 
 
 def page(keys: str, next_offset: int | None, *, has_more: bool = True) -> Page[str]:
@@ -180,10 +182,10 @@ def test_empty_pages_without_end_end_the_walk() -> None:
 
 
 def test_the_same_page_for_ever_ends_the_walk() -> None:
-    walk: Walk[str] = Walk()
-    with pytest.raises(PagingError, match="none that is new"):
-        for number in range(1000):
-            walk.accept(page("abc", 3 + 10 * number))
+    given, error = accept_forever(*(page("abc", 3 + 10 * number) for number in range(1000)))
+    assert given == ["a", "b", "c"]
+    assert "none that is new" in str(error)
+    assert error.outcome is Outcome.UNKNOWN
 
 
 def test_a_short_page_is_not_the_end() -> None:

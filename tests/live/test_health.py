@@ -7,7 +7,7 @@ import pytest
 
 from cubicasa_async import AsyncCubiCasa
 from cubicasa_async.config import Config
-from cubicasa_async.errors import AuthenticationError, ConnectError, CubiCasaError, DecodeError
+from cubicasa_async.errors import AuthenticationError, ConnectError, CubiCasaError
 from cubicasa_async.live import Check, reach, settings, versions
 from cubicasa_async.sandbox import Fault, Sandbox
 from tests.support.canary import CANARY
@@ -103,7 +103,7 @@ async def test_a_wrong_clock_is_told_from_the_answer(
     wrong: bool,
 ) -> None:
     assert moments.now == 0
-    empty = {"pagination": {"has_more": False}, "items": []}
+    empty = {"pagination": {"has_more": False}, "items": list[str]()}
     sandbox.faults.add(Fault("body", body=empty, headers={"Date": date}))
     checks = await reach(client)
     assert not named(checks, "service").fault

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import attrs
 import pytest
@@ -28,18 +28,16 @@ def ids(count: int) -> list[str]:
 
 
 def asked(
-    orders: Sequence[str],
+    before: Sequence[str],
     reading: Reading,
-    change: Callable[[Sequence[str]], Sequence[str]] | None = None,
-    before: int = 0,
+    after: Sequence[str] = (),
+    moment: int = len(OFFSETS),
 ) -> list[Page[str]]:
-    """All pages, the list changed before one of them."""
-    pages: list[Page[str]] = []
-    for number, offset in enumerate(OFFSETS):
-        if change and number == before:
-            orders = change(orders)
-        pages.append(served(orders, offset, reading))
-    return pages
+    """All pages; from some moment on, those of another list."""
+    return [
+        served(before if number < moment else after, offset, reading)
+        for number, offset in enumerate(OFFSETS)
+    ]
 
 
 @pytest.mark.parametrize("reading", Reading)
@@ -122,14 +120,12 @@ async def test_a_question_that_fails_leaves_it_open_and_says_why(
 @pytest.mark.parametrize("reading", Reading)
 @pytest.mark.parametrize("count", [20, 21, 22, 30, 45])
 def test_no_change_of_the_list_leads_to_a_wrong_reading(reading: Reading, count: int) -> None:
-    def delete(place: int) -> Callable[[Sequence[str]], Sequence[str]]:
-        return lambda orders: [*orders[:place], *orders[place + 1 :]]
-
-    changes = [delete(place) for place in range(count)]
-    changes += [lambda orders: ["new", *orders], lambda orders: [*orders, "old"]]
+    whole = ids(count)
+    changed = [[*whole[:place], *whole[place + 1 :]] for place in range(count)]
+    changed += [["new", *whole], [*whole, "old"]]
     honest = {TRUE[reading], paging.Reading.CHANGED, paging.Reading.UNLIKE, paging.Reading.TOO_FEW}
-    for change, before in itertools.product(changes, range(1, len(OFFSETS))):
-        assert judge(asked(ids(count), reading, change, before)).reading in honest
+    for after, moment in itertools.product(changed, range(1, len(OFFSETS))):
+        assert judge(asked(whole, reading, after, moment)).reading in honest
 
 
 @pytest.mark.parametrize("reading", [Reading.ZERO_BASED, Reading.SKIPPING])
@@ -156,6 +152,4 @@ def test_a_one_based_server_that_repeats_a_record_per_page_is_told_apart() -> No
     first, *others = asked(ids(50), Reading.ONE_BASED)
     judged = judge([attrs.evolve(first, next_offset=20), *others])
     assert judged.reading is paging.Reading.REPEATING
-    assert judged.seen == (
-        "offset 20 begins with record 20; after 20 records next_offset is 20"
-    )
+    assert judged.seen == ("offset 20 begins with record 20; after 20 records next_offset is 20")

@@ -130,7 +130,9 @@ async def test_paths_are_asked_for_as_they_were_corrected(sandbox: Sandbox) -> N
 
 async def test_what_is_new_is_named_by_its_place(sandbox: Sandbox, client: AsyncCubiCasa) -> None:
     sandbox.world.add_examples(1)
-    body = row(status="Archived", colour="red", delivery_assets={"tour": ["x"], "cad_files": {"dwg": "u"}})
+    body = row(
+        status="Archived", colour="red", delivery_assets={"tour": ["x"], "cad_files": {"dwg": "u"}}
+    )
     body["info"]["product"]["add_ons"] = ["gla", "drone"]
     sandbox.faults.add(Fault("body", operation="orders.get", body=body))
     sandbox.faults.add(Fault("body", operation="company.package", body={"plan": "gold"}))
@@ -204,14 +206,14 @@ async def test_in_which_shape_the_combined_pdf_comes(
     report = await probe(client)
     assert the(report, "the combined PDF comes").seen == words
     assert the(report, "orders.combined_pdf is").verdict is Verdict.CONFIRMED
-    assert len(sandbox.file_host.requests) == 0
+    assert sandbox.file_host.fetches == []
 
 
 async def test_a_key_that_the_server_echoes_is_not_shown(
     sandbox: Sandbox, client: AsyncCubiCasa
 ) -> None:
     sandbox.world.add_order(status="Ready")
-    body = row(status=CANARY, **{f"key-{CANARY}": 1})
+    body = {**row(status=CANARY), f"key-{CANARY}": 1}
     sandbox.faults.add(Fault("body", operation="orders.*", path="/orders/?*", body=body))
     refusal = {"message": f"the key {CANARY} may not do this"}
     sandbox.faults.add(Fault("status", status=403, operation="offices.list", body=refusal))

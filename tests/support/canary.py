@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
 
 import pytest
 
@@ -28,8 +27,3 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.fixture(autouse=True)
 def everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
-
-
-def holds_key(value: Any) -> bool:
-    """Whether the key stands in how a value shows itself."""
-    return any(CANARY in show(value) for show in (repr, str, format, ascii))

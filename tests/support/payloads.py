@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 ORDER_ID = "00000000-0000-4000-8000-000000000017"
 
@@ -76,12 +76,12 @@ Place = tuple[str | int, ...]
 def places(value: Any, place: Place = ()) -> Iterator[Place]:
     """Where the values of a JSON text stand, from the whole down to each part."""
     yield place
-    parts: Any = ()
+    parts: dict[str | int, Any] = {}
     if isinstance(value, dict):
-        parts = value.items()
+        parts = cast("dict[str | int, Any]", value)
     elif isinstance(value, list):
-        parts = enumerate(value)
-    for key, part in parts:
+        parts = dict(enumerate(value))  # pyright: ignore[reportUnknownArgumentType] # JSON
+    for key, part in parts.items():
         yield from places(part, (*place, key))
 
 

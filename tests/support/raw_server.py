@@ -31,13 +31,14 @@ class Reply:
     again: bytes = b""
 
 
-def answer(
-    status: int = 200, body: Any = None, headers: dict[str, str] | None = None
-) -> Reply:
+def answer(status: int = 200, body: Any = None, headers: dict[str, str] | None = None) -> Reply:
     """A well-formed answer with a JSON body, or with bytes as they are."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = {"Content-Type": "application/json", "Content-Length": str(len(content))}
-    head = [f"HTTP/1.1 {status} Any", *(f"{k}: {v}" for k, v in {**lines, **(headers or {})}.items())]
+    head = [
+        f"HTTP/1.1 {status} Any",
+        *(f"{k}: {v}" for k, v in {**lines, **(headers or {})}.items()),
+    ]
     return Reply("\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + content, Then.KEEP)
 
 

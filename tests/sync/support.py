@@ -115,7 +115,16 @@ class Program:
         )
 
     def press_ctrl_c(self) -> None:
-        self._process.send_signal(signal.SIGINT)
+        self.send("SIGINT")
+
+    def send(self, name: str) -> None:
+        """Send it a signal."""
+        self._process.send_signal(signal.Signals[name])
+
+    def line(self) -> str:
+        """The next line that it says."""
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
 
     def go_on(self) -> None:
         """Give it a line to read."""
