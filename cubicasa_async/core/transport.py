@@ -26,6 +26,7 @@ from cubicasa_async.errors import (
     AnswerError,
     Attempt,
     ClientClosedError,
+    ConfigError,
     CubiCasaError,
     DecodeError,
     InferredPathWarning,
@@ -319,6 +320,7 @@ class Transport:
 
         Raises:
             ClientClosedError: The client was closed, perhaps while a call waited to be repeated.
+            ConfigError: The caller's session belongs to another loop.
         """
         if self.closed:
             raise ClientClosedError("The client is closed. Make a new one.")
@@ -326,7 +328,13 @@ class Transport:
         lines = self._lines.get(loop)
         if lines is None:
             borrowed = Borrowed.from_session(self._session) if self._session else None
-            lines = _Lines(self.config, self.runtime, self._user_agent, borrowed)
+            try:
+                lines = _Lines(self.config, self.runtime, self._user_agent, borrowed)
+            except RuntimeError:
+                raise ConfigError(
+                    "The session that was passed in belongs to another event loop. Make the "
+                    "session on the loop that the client is used on."
+                ) from None
             self._lines[loop] = lines
             await lines.open()
         return lines

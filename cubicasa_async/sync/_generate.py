@@ -69,20 +69,21 @@ def generate() -> str:
         for name, value in vars(AsyncCubiCasa("not used")).items()
         if isinstance(value, Resource) and not name.startswith("_")
     }
-    imports = _Imports()
-    classes = [_twin(cls, imports) for cls in dict.fromkeys(groups.values())]
+    imports = Imports()
+    classes = [twin_of(cls, imports) for cls in dict.fromkeys(groups.values())]
     classes.append(_operations(groups, imports))
     return "\n\n".join([_HEAD + imports.text(), *classes])
 
 
 @attrs.frozen
-class _Imports:
+class Imports:
     """What the generated module has to import, found where the async modules have it from."""
 
     _names: dict[str, set[str]] = attrs.field(factory=dict[str, set[str]])
     _variables: set[str] = attrs.field(factory=set[str])
 
     def add(self, module: str, name: str) -> None:
+        """Import a name."""
         self._names.setdefault(module, set()).add(name)
 
     def follow(self, expression: ast.AST, module: ModuleType) -> None:
@@ -103,6 +104,7 @@ class _Imports:
             raise UntranslatableError(f"{module.__name__} does not say where {name} comes from.")
 
     def text(self) -> str:
+        """The lines that do it."""
         own = sorted(name for name in self._names if name.startswith("cubicasa_async"))
         foreign = sorted(self._names.keys() - own)
         blocks = ["".join(map(self._line, modules)) for modules in (foreign, own)]
@@ -128,7 +130,8 @@ def _tree(module: ModuleType) -> ast.Module:
     return ast.parse(inspect.getsource(module))
 
 
-def _twin(cls: type[Resource], imports: _Imports) -> str:
+def twin_of(cls: type[Resource], imports: Imports) -> str:
+    """The text of the class that stands for a group of operations."""
     package, _, module = cls.__module__.rpartition(".")
     imports.add(package, module)
     imports.add("cubicasa_async.sync.base", "Twin")
@@ -137,7 +140,7 @@ def _twin(cls: type[Resource], imports: _Imports) -> str:
     return "\n".join([head + _docstring(cls, _definition(cls), 4), *methods])
 
 
-def _operations(groups: dict[str, type[Resource]], imports: _Imports) -> str:
+def _operations(groups: dict[str, type[Resource]], imports: Imports) -> str:
     imports.add("cubicasa_async.client", "AsyncCubiCasa")
     imports.add("cubicasa_async.sync.portal", "Portal")
     doc = inspect.getdoc(AsyncCubiCasa) or ""
@@ -201,7 +204,7 @@ def _kind(node: _Function) -> str:
     return "pager" if name == "Pager" else "plain"
 
 
-def _method(owner: type, node: _Function, imports: _Imports) -> str:
+def _method(owner: type, node: _Function, imports: Imports) -> str:
     module = sys.modules[owner.__module__]
     decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
     parameters = _parameters(node.args)
@@ -227,9 +230,7 @@ def _method(owner: type, node: _Function, imports: _Imports) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _frame(
-    node: _Function, imports: _Imports, module: ModuleType
-) -> tuple[str, str, Sequence[str]]:
+def _frame(node: _Function, imports: Imports, module: ModuleType) -> tuple[str, str, Sequence[str]]:
     """The annotation of the result, and what is written before the call to get it."""
     if node.returns is None:
         raise UntranslatableError(f"{node.name} does not say what it returns.")

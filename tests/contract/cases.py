@@ -15,6 +15,7 @@ from cubicasa_async import (
     CombinedPdf,
     Company,
     CompanyPackage,
+    Evidence,
     Message,
     NewUser,
     Office,
@@ -29,7 +30,12 @@ from cubicasa_async import (
     Webhooks,
     WebhookTrigger,
 )
+from cubicasa_async.resources.index import ENDPOINTS
 from cubicasa_async.sandbox import Sandbox
+
+BY_OPERATION: Final = {endpoint.operation: endpoint for endpoint in ENDPOINTS}
+INFERRED: Final = [one.operation for one in ENDPOINTS if one.evidence is Evidence.INFERRED]
+WITH_BODY: Final = [one.operation for one in ENDPOINTS if one.request is not None]
 
 PROPERTY: Final[dict[str, Any]] = {
     "street": "1 Example Street",
@@ -239,6 +245,11 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "webhooks.delete": Case(type(None), "DELETE", "/companies/webhook"),
 }
+
+
+def accepted(*operations: str) -> dict[str, str]:
+    """The setting that accepts inferred paths as they are."""
+    return {name: BY_OPERATION[name].path for name in operations}
 
 
 def scene(sandbox: Sandbox) -> dict[str, str]:

@@ -14,10 +14,7 @@ import attrs
 from cubicasa_async import AddOn, AsyncCubiCasa, PackageType, ProductType, Role, WebhookTrigger
 from cubicasa_async.core.endpoint import Endpoint
 from cubicasa_async.core.values import OpenEnum, Sparse, Unset, other_names, wire_names
-from cubicasa_async.resources.index import ENDPOINTS
-from tests.contract.cases import method
-
-BY_OPERATION: Final = {endpoint.operation: endpoint for endpoint in ENDPOINTS}
+from tests.contract.cases import BY_OPERATION, method
 
 # A server that gets these calls without these fields answers 200 and does nothing.
 DEMANDED: Final = {

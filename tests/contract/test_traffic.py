@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -23,17 +22,9 @@ from tests.contract.comparison import DEMANDED
 from tests.sandbox.support import Caller
 
 CONTRACT: Final = Contract.load()
-WITH_BODY: Final[dict[str, type[Any]]] = {
+REQUESTS: Final[dict[str, type[Any]]] = {
     one.operation: one.request for one in ENDPOINTS if one.request is not None
 }
-
-
-@pytest.fixture
-async def sure(sandbox: Sandbox) -> AsyncIterator[AsyncCubiCasa]:
-    """A client whose user has accepted all paths as they are."""
-    paths = {one.operation: one.path for one in ENDPOINTS}
-    async with AsyncCubiCasa(sandbox.api_key, base_url=sandbox.base_url, paths=paths) as client:
-        yield client
 
 
 def described(operation: str) -> Any:
@@ -97,7 +88,7 @@ async def test_every_request_and_its_answer_are_as_the_document_says(
         said = parts[parameter["in"]]
         if parameter.get("required") or parameter["name"] in said:
             validate(said[parameter["name"]], parameter["schema"])
-    if operation in WITH_BODY:
+    if operation in REQUESTS:
         validate(entry.body, request_schema(operation))
     else:
         assert entry.body is None
@@ -130,21 +121,21 @@ def invented(schema: Any, name: str) -> Any:
 
 def sent(operation: str, body: dict[str, Any]) -> Any:
     """What the client sends if it is told what stands in a body."""
-    request: Any = checks.from_wire(WITH_BODY[operation], body, what="It")
+    request: Any = checks.from_wire(REQUESTS[operation], body, what="It")
     return codec.unstructure(request)
 
 
-@pytest.mark.parametrize("operation", WITH_BODY)
+@pytest.mark.parametrize("operation", REQUESTS)
 def test_the_fullest_body_of_the_document_can_be_said_and_is_sent_the_same(operation: str) -> None:
     full = invented(request_schema(operation), "")
     validate(full, request_schema(operation))
     assert sent(operation, full) == full
 
 
-@pytest.mark.parametrize("operation", WITH_BODY)
+@pytest.mark.parametrize("operation", REQUESTS)
 def test_the_least_body_of_the_document_can_be_said_too(operation: str) -> None:
     schema = request_schema(operation)
-    cls = WITH_BODY[operation]
+    cls = REQUESTS[operation]
     names = wire_names(cls)
     needed = {names[one.name] for one in attrs.fields(cls) if one.default is attrs.NOTHING}
     least = {name: invented(schema["properties"][name], name) for name in needed}
@@ -152,7 +143,7 @@ def test_the_least_body_of_the_document_can_be_said_too(operation: str) -> None:
     assert sent(operation, least) == least
 
 
-@pytest.mark.parametrize("operation", WITH_BODY)
+@pytest.mark.parametrize("operation", REQUESTS)
 def test_every_null_that_the_document_allows_can_be_sent(operation: str) -> None:
     schema = request_schema(operation)
     full = invented(schema, "")

@@ -17,6 +17,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from cubicasa_async import AsyncCubiCasa, RequestOptions, Runtime
 from cubicasa_async.errors import (
     ClientClosedError,
+    ConfigError,
     ConnectError,
     CubiCasaError,
     Outcome,
@@ -30,6 +31,7 @@ from tests.support.raw_server import SILENCE, RawServer, Reply, Then, answer
 
 ONCE = RequestOptions(retries=0)
 FOUND = answer(200, order())
+NOWHERE = "https://nowhere.invalid/v3"
 
 
 @pytest.fixture
@@ -156,9 +158,24 @@ async def test_a_session_of_the_users_lends_its_pool_and_nothing_else() -> None:
 async def test_a_closed_session_of_the_users_is_a_clear_error() -> None:
     session = aiohttp.ClientSession()
     await session.close()
-    async with AsyncCubiCasa(CANARY, session=session) as client:
+    async with AsyncCubiCasa(CANARY, base_url=NOWHERE, session=session) as client:
         with pytest.raises(ClientClosedError, match="session that was passed in is closed"):
             await client.orders.get("x")
+
+
+def test_a_session_of_another_event_loop_is_a_clear_error() -> None:
+    async def make() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession()
+
+    elsewhere = asyncio.new_event_loop()
+    session = elsewhere.run_until_complete(make())
+    client = AsyncCubiCasa(CANARY, base_url=NOWHERE, session=session)
+    error = asyncio.run(failure(client.drafts.create(**DRAFT)))
+    assert isinstance(error, ConfigError)
+    assert "belongs to another event loop" in str(error)
+    assert len(error.attempts) == 1
+    elsewhere.run_until_complete(session.close())
+    elsewhere.close()
 
 
 async def test_cookies_are_not_kept() -> None:
@@ -278,7 +295,7 @@ async def test_a_name_that_is_not_found_is_not_sent() -> None:
 
     connector = aiohttp.TCPConnector(resolver=Nowhere())
     async with aiohttp.ClientSession(connector=connector) as session:
-        client = AsyncCubiCasa(CANARY, session=session)
+        client = AsyncCubiCasa(CANARY, base_url=NOWHERE, session=session)
         error = await failure(client.drafts.create(**DRAFT, options=ONCE))
         await client.close()
     assert isinstance(error, ConnectError)

@@ -10,7 +10,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
@@ -45,7 +45,7 @@ def child(work):
 
 
 @contextmanager
-def hosted(server: AbstractAsyncContextManager[S]) -> Iterator[S]:
+def hosted(server: AbstractAsyncContextManager[S]) -> Generator[S]:
     """A server on a loop of its own, in a thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)

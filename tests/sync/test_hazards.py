@@ -254,4 +254,3 @@ def test_worker_processes_that_were_forked(sandbox: Sandbox) -> None:
     """
     email = sandbox.world.company["email"]
     assert run(sandbox, text) == said(email, email)
-

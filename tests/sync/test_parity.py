@@ -13,34 +13,41 @@ from typing import Any
 
 import pytest
 
-from cubicasa_async import AsyncCubiCasa, CubiCasa
+from cubicasa_async import AsyncCubiCasa, CubiCasa, sync
 from cubicasa_async import bulk as async_bulk
-from cubicasa_async import sync
 from cubicasa_async.core.paging import Pager
 from cubicasa_async.resources.base import Resource
 from cubicasa_async.sync import SyncPager, _generate
+from cubicasa_async.sync.base import Twin
 from tests.sync.support import ROOT
 
 ASYNC = AsyncCubiCasa("key")
 SYNC = CubiCasa("key")
+TWIN: type = Twin  # of anything
 GROUPS = sorted(name for name, value in vars(ASYNC).items() if isinstance(value, Resource))
 
 NOT_FOR_SYNC = {"session"}
 """A session of the caller's belongs to an event loop of the caller's."""
 
 
+def class_of(client: AsyncCubiCasa | CubiCasa, group: str) -> type:
+    found: object = getattr(client, group)
+    return type(found)
+
+
 def public(cls: type) -> dict[str, Any]:
     return {
         name: value
         for name, value in inspect.getmembers_static(cls)
-        if not name.startswith("_") and isinstance(value, (property, classmethod, Callable))
+        if not name.startswith("_")
+        and (isinstance(value, (property, classmethod)) or callable(value))
     }
 
 
 OPERATIONS = [
     (group, name)
     for group in GROUPS
-    for name in public(type(getattr(ASYNC, group)))
+    for name in public(class_of(ASYNC, group))
     if name not in public(Resource)
 ]
 OF_CLIENT = sorted(public(AsyncCubiCasa))
@@ -85,24 +92,23 @@ def test_the_groups_are_the_same() -> None:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_group_has_the_same_operations_and_description(group: str) -> None:
-    of_async, of_sync = type(getattr(ASYNC, group)), type(getattr(SYNC, group))
+    of_async, of_sync = class_of(ASYNC, group), class_of(SYNC, group)
     names = {name for of, name in OPERATIONS if of == group}
-    assert {name for name in public(of_sync) if name not in public(sync.base.Twin)} == names
+    assert {name for name in public(of_sync) if name not in public(TWIN)} == names
     assert inspect.getdoc(of_sync) == inspect.getdoc(of_async)
 
 
 @pytest.mark.parametrize(("group", "name"), OPERATIONS)
 def test_an_operation_is_the_same(group: str, name: str) -> None:
-    assert_alike(
-        getattr(type(getattr(ASYNC, group)), name), getattr(type(getattr(SYNC, group)), name)
-    )
+    assert_alike(getattr(class_of(ASYNC, group), name), getattr(class_of(SYNC, group), name))
 
 
 @pytest.mark.parametrize("name", OF_CLIENT)
 def test_the_client_itself_is_the_same(name: str) -> None:
     of_async, of_sync = public(AsyncCubiCasa)[name], public(CubiCasa)[name]
     if isinstance(of_async, property):
-        assert_alike(of_async.fget, of_sync.fget)
+        getters: tuple[Any, Any] = (of_async.fget, of_sync.fget)
+        assert_alike(*getters)
     else:
         assert_alike(getattr(AsyncCubiCasa, name), getattr(CubiCasa, name))
 
@@ -115,8 +121,8 @@ def test_the_client_is_made_the_same_way() -> None:
 
 def test_a_pager_has_the_same_parts() -> None:
     assert set(public(SyncPager)) - {"page"} == set(public(Pager))
-    assert inspect.getdoc(SyncPager.items) == inspect.getdoc(Pager.items)
-    assert inspect.getdoc(SyncPager.pages) == inspect.getdoc(Pager.pages)
+    for name in ("items", "pages", "cursor"):
+        assert inspect.getdoc(getattr(SyncPager, name)) == inspect.getdoc(getattr(Pager, name))
 
 
 def test_an_import_is_the_same() -> None:
