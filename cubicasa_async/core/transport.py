@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import platform
 import warnings
@@ -11,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mappin
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 
@@ -133,6 +135,7 @@ class _Lines:
         return aiohttp.ClientSession(
             connector=self._connector,
             connector_owner=False,
+            loop=asyncio.get_running_loop(),  # refuses a pool of another loop
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={
                 "Accept": "application/json",
@@ -196,7 +199,18 @@ class Transport:
         self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Lines] = (
             weakref.WeakKeyDictionary()
         )
+        self._opened = False
+        self._made_at = _first_frame_outside()
         self.closed = False
+
+    def __del__(self) -> None:
+        if getattr(self, "_opened", False) and not self.closed:
+            warnings.warn(
+                f"A client made at {self._made_at} was never closed. Use `async with`, or close().",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
 
     async def close(self) -> None:
         """Close all connections of this loop. Calls under way end with ClientClosedError."""
@@ -336,6 +350,7 @@ class Transport:
                     "session on the loop that the client is used on."
                 ) from None
             self._lines[loop] = lines
+            self._opened = True
             await lines.open()
         return lines
 
@@ -463,6 +478,15 @@ async def _read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
             raise wire.too_large(limit)
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _first_frame_outside() -> str:
+    """File and line of the user's code that led here."""
+    package = str(Path(__file__).parent.parent)
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith((package, "<attrs")):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "an unknown place"
 
 
 def _seconds(value: float | None) -> float:

@@ -196,7 +196,7 @@ def _public(cls: type, base: type) -> Iterator[tuple[type, _Function]]:
 def _kind(node: _Function) -> str:
     """What it gives: a "result" to be awaited, a "pager", a "stream", or something "plain"."""
     returned = node.returns.value if isinstance(node.returns, ast.Subscript) else node.returns
-    name = ast.unparse(returned) if returned else ""
+    name = _text(returned) if returned else ""
     if name in _STREAMS:
         return "stream"
     if isinstance(node, ast.AsyncFunctionDef):
@@ -206,7 +206,7 @@ def _kind(node: _Function) -> str:
 
 def _method(owner: type, node: _Function, imports: Imports) -> str:
     module = sys.modules[owner.__module__]
-    decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+    decorators = [_text(decorator) for decorator in node.decorator_list]
     parameters = _parameters(node.args)
     if set(decorators) - {"overload", "property"} or _ASYNC_ONLY.search(", ".join(parameters)):
         raise UntranslatableError(f"{owner.__name__}.{node.name} is of a form not known here.")
@@ -238,7 +238,7 @@ def _frame(node: _Function, imports: Imports, module: ModuleType) -> tuple[str, 
     if isinstance(returned, ast.Subscript) and kind in {"pager", "stream"}:
         items = returned.slice
         returned = items.elts[0] if isinstance(items, ast.Tuple) else items
-    text = ast.unparse(returned)
+    text = _text(returned)
     if _ASYNC_ONLY.search(text):
         raise UntranslatableError(f"{node.name} returns {text}, which is not known here.")
     imports.follow(returned, module)
@@ -271,10 +271,10 @@ def _parameters(signature: ast.arguments) -> list[str]:
 
 
 def _parameter(arg: ast.arg, default: ast.expr | None) -> str:
-    annotation = f": {ast.unparse(arg.annotation)}" if arg.annotation else ""
+    annotation = f": {_text(arg.annotation)}" if arg.annotation else ""
     if default is None:
         return arg.arg + annotation
-    return f"{arg.arg}{annotation} = {ast.unparse(default)}"
+    return f"{arg.arg}{annotation} = {_text(default)}"
 
 
 def _arguments(signature: ast.arguments) -> list[str]:
@@ -312,6 +312,11 @@ class _Brackets:
             else:
                 lines.append(f"{margin}    {item},")
         return [margin + self.head, *lines, margin + self.tail]
+
+
+def _text(node: ast.AST) -> str:
+    text = ast.unparse(node)
+    return text if '"' in text else text.replace("'", '"')
 
 
 def _docstring(owner: type, node: ast.ClassDef | _Function, indent: int) -> str:

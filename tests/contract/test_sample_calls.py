@@ -169,7 +169,7 @@ def body_of(one: Sample, sandbox: Sandbox, place: Path) -> Path | None:
 def lacking(documented: Any, answered: Any, place: str = "$") -> list[str]:
     """Where the documented answer has something that this answer has not, or not of its type."""
     kinds: set[Any] = {type(documented), type(answered)}
-    if type(documented) is dict and type(answered) is dict:
+    if kinds == {dict}:
         fields = codec.as_mapping(answered)
         return [
             fault
@@ -180,7 +180,7 @@ def lacking(documented: Any, answered: Any, place: str = "$") -> list[str]:
                 else [f"{place}.{key}"]
             )
         ]
-    if type(documented) is list and type(answered) is list:
+    if kinds == {list}:
         entries, others = codec.as_list(documented), codec.as_list(answered)
         return lacking(entries[0], others[0], f"{place}[0]") if entries and others else []
     alike = len(kinds) == 1 or kinds == {int, float} or type(None) in kinds

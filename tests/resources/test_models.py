@@ -58,7 +58,7 @@ NOTHINGS: Final[list[Any]] = [
 ]
 
 
-few: Final = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few: Final = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def attempt(value: Any, cls: type[Model]) -> tuple[Model | None, tuple[FieldError, ...]]:
@@ -426,7 +426,7 @@ def differences(sent: Any, written: Any, place: str = "$", *, sparse: bool = Fal
     kinds: set[Any] = {type(sent), type(written)}
     if sparse and is_nothing(sent):
         return [] if is_nothing(written) else [place]
-    if type(sent) is dict and type(written) is dict:
+    if kinds == {dict}:
         fields, others = codec.as_mapping(sent), codec.as_mapping(written)
         renamed = is_nothing(fields.get("home_report")) and "homereport" not in others
         found: list[str] = []
@@ -441,7 +441,7 @@ def differences(sent: Any, written: Any, place: str = "$", *, sparse: bool = Fal
                 inner = f"{place}.{key}"
                 found += differences(value, others.get(name), inner, sparse=loose)
         return found
-    if type(sent) is list and type(written) is list:
+    if kinds == {list}:
         ones, twins = codec.as_list(sent), codec.as_list(written)
         if len(ones) != len(twins):
             return [place]

@@ -82,6 +82,15 @@ def test_any_path_can_be_requested(twin: CubiCasa) -> None:
     assert response.data == twin.company.info()
 
 
+def test_the_answer_is_given_beside_the_object(sandbox: Sandbox, twin: CubiCasa) -> None:
+    made = sandbox.world.add_order()
+    response = twin.raw(twin.orders.get, made.id)
+    assert (response.status, response.data.id) == (200, made.id)
+    assert made.id.encode() in response.body
+    page = twin.raw(twin.orders.list().page)
+    assert [item.id for item in page.data.items] == [made.id]
+
+
 def test_errors_are_those_of_the_awaited_call(sandbox: Sandbox, twin: CubiCasa) -> None:
     with pytest.raises(InvalidInputError) as invalid:
         twin.drafts.update("1", **WITHOUT_CITY)

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from cubicasa_async.resources.base import Resource
 from cubicasa_async.sync import _generate
 
 Translate = Callable[[str], str]
@@ -32,7 +33,7 @@ def translate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trans
         module.__file__ = str(path)
         monkeypatch.setitem(sys.modules, path.stem, module)
         exec(compile(path.read_text(), path, "exec"), vars(module))  # noqa: S102 # just written
-        cls: type[_generate.Resource] = vars(module)["Things"]
+        cls: type[Resource] = vars(module)["Things"]
         return _generate.twin_of(cls, _generate.Imports())
 
     yield translate
@@ -43,26 +44,38 @@ def translate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trans
     ("given", "made"),
     [
         (
-            'async def get(self, a: str, /, b: int = 1, *, c: str = "x") -> int:\n        """G."""',
-            'def get(self, a: str, /, b: int = 1, *, c: str = \'x\') -> int:\n        """G."""\n'
-            "        return self.portal.run(self.asynchronous.get(a, b, c=c))",
+            'async def get(self, a: str, /, b: int = 1, *, c: str = "") -> int:\n        """G."""',
+            (
+                'def get(self, a: str, /, b: int = 1, *, c: str = "") -> int:\n        """G."""\n'
+                "        return self.portal.run(self.asynchronous.get(a, b, c=c))"
+            ),
         ),
         (
             'async def drop(self, *ids: str, **more: int) -> None:\n        """D."""',
-            'def drop(self, *ids: str, **more: int) -> None:\n        """D."""\n'
-            "        self.portal.run(self.asynchronous.drop(*ids, **more))",
+            (
+                'def drop(self, *ids: str, **more: int) -> None:\n        """D."""\n'
+                "        self.portal.run(self.asynchronous.drop(*ids, **more))"
+            ),
         ),
         (
-            'def list(self) -> Pager[int]:\n        """L: await it for one page."""\n'
-            "        raise AssertionError",
-            'def list(self) -> SyncPager[int]:\n        """L: ask it for one `page()`."""\n'
-            "        return SyncPager(self.portal, self.asynchronous.list())",
+            (
+                'def list(self) -> Pager[int]:\n        """L: await it for one page."""\n'
+                "        raise AssertionError"
+            ),
+            (
+                'def list(self) -> SyncPager[int]:\n        """L: ask it for one `page()`."""\n'
+                "        return SyncPager(self.portal, self.asynchronous.list())"
+            ),
         ),
         (
-            'async def follow(self) -> AsyncGenerator[int, None]:\n        """F."""\n'
-            "        yield 1",
-            'def follow(self) -> Generator[int]:\n        """F."""\n'
-            "        return self.portal.iterate(self.asynchronous.follow())",
+            (
+                'async def follow(self) -> AsyncGenerator[int, None]:\n        """F."""\n'
+                "        yield 1"
+            ),
+            (
+                'def follow(self) -> Generator[int]:\n        """F."""\n'
+                "        return self.portal.iterate(self.asynchronous.follow())"
+            ),
         ),
         (
             'def name(self) -> str:\n        """N."""\n        return "things"',
@@ -70,8 +83,10 @@ def translate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trans
         ),
         (
             '@property\n    def size(self) -> int:\n        """S."""\n        return 1',
-            '@property\n    def size(self) -> int:\n        """S."""\n'
-            "        return self.asynchronous.size",
+            (
+                '@property\n    def size(self) -> int:\n        """S."""\n'
+                "        return self.asynchronous.size"
+            ),
         ),
         (
             "@overload\n    async def pick(self, a: int) -> int: ...",

@@ -50,7 +50,9 @@ OPERATIONS = [
     for name in public(class_of(ASYNC, group))
     if name not in public(Resource)
 ]
-OF_CLIENT = sorted(public(AsyncCubiCasa))
+OF_ITS_OWN_FORM = {"raw"}
+"""It takes an operation of the client, so it says another type."""
+OF_CLIENT = sorted(public(AsyncCubiCasa).keys() - OF_ITS_OWN_FORM)
 
 
 def synchronous(annotation: object) -> object:
@@ -111,6 +113,16 @@ def test_the_client_itself_is_the_same(name: str) -> None:
         assert_alike(*getters)
     else:
         assert_alike(getattr(AsyncCubiCasa, name), getattr(CubiCasa, name))
+
+
+@pytest.mark.parametrize("name", sorted(OF_ITS_OWN_FORM))
+def test_what_takes_operations_takes_them_the_same_way(name: str) -> None:
+    of_async, of_sync = (inspect.signature(getattr(cls, name)) for cls in (AsyncCubiCasa, CubiCasa))
+    places = [
+        [(p.name, p.kind, p.default) for p in s.parameters.values()] for s in (of_async, of_sync)
+    ]
+    assert places[0] == places[1]
+    assert of_async.return_annotation == of_sync.return_annotation
 
 
 def test_the_client_is_made_the_same_way() -> None:
