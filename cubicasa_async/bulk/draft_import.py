@@ -44,7 +44,9 @@ SETTLE: Final = 5.0
 Inferred: nothing says how late the server may still act on a request whose connection is gone.
 """
 
-_BULK: Final = RequestOptions(priority=Priority.BULK, deadline=600.0, retries=10)
+_LOOKING: Final = RequestOptions(priority=Priority.BULK, deadline=300.0)
+_SENDING: Final = RequestOptions(priority=Priority.BULK, deadline=600.0, retries=10)
+_LONGEST_SETTLE: Final = 3600.0
 _ROWS_AT_ONCE: Final = 50
 _ROUNDS: Final = 3
 _LOST_IN_A_ROW: Final = 100
@@ -90,14 +92,16 @@ async def import_drafts(
             server, stopped the job. What was under way was finished and recorded.
         ConfigError: An argument is out of range.
     """
-    if concurrency < 1 or not settle >= 0:
-        raise ConfigError("concurrency must be 1 or more, and settle 0 seconds or more.")
+    if concurrency < 1 or not 0 <= settle <= _LONGEST_SETTLE:
+        raise ConfigError(
+            f"concurrency must be 1 or more, and settle 0 to {_LONGEST_SETTLE:g} seconds."
+        )
     clock = client.runtime.utcnow
     async with Journal(
         journal, target=str(client.config.base_url), now=lambda: clock().timestamp()
     ) as opened:
         job = _Import(
-            client.with_options(_BULK),
+            client.with_options(_LOOKING),
             opened,
             concurrency=concurrency,
             derive_keys=derive_keys,
@@ -196,6 +200,8 @@ class _Import:
             found = claim.order_id if claim.order_id in claim.orders else claim.orders[0]
             if not made:
                 await self._journal.settle(row.key, State.THERE, order_id=found)
+            if len(claim.orders) > 1 and claim.sends > 1:
+                return Unknown(order_id=found, note=_several(claim.orders), **at)
             return AlreadyThere(order_id=found, note=_there_note(claim), **at)
         if made and self._server.looked:
             note = (
@@ -238,7 +244,7 @@ class _Import:
     async def _send(self, row: Checked) -> None:
         await self._journal.intend(row.key)
         try:
-            order = await self._client.drafts.send(row.draft)
+            order = await self._client.drafts.send(row.draft, options=_SENDING)
         except CubiCasaError as exc:
             await self._note_failure(row, exc)
             return
@@ -264,10 +270,6 @@ class _Import:
             self._lost_in_a_row += 1
             if self._lost_in_a_row >= _LOST_IN_A_ROW:
                 raise error
-        elif row.in_doubt:  # this request surely failed; the one before it is as open as it was
-            await settle(row.key, State.UNKNOWN, reason=error.message)
-            if not _is_of_the_row(error):
-                raise error
         elif _is_of_the_row(error):
             self._lost_in_a_row = 0
             await settle(row.key, State.REJECTED, reason=str(error))
@@ -282,8 +284,8 @@ class _Import:
                     cells=row.cells,
                 )
             )
-        else:
-            await settle(row.key, State.NEW)
+        else:  # this request surely failed; one that was lost before it is as open as it was
+            await settle(row.key, State.UNKNOWN if row.in_doubt else State.NEW)
             raise error
 
     async def _clear_doubts(self) -> None:
@@ -361,9 +363,12 @@ def _found(doubt: Doubt) -> RowOutcome:
         sent_again = doubt.order_id is not None
         note = "" if sent_again else "its answer was lost; found on the server by its external_id"
         return Created(line=doubt.line, key=doubt.key, order_id=doubt.orders[0], note=note)
-    note = (
-        f"the server lists {len(doubt.orders)} orders with this external_id: "
-        f"{', '.join(doubt.orders)}. A request whose answer was lost took effect late; delete all "
-        "but one"
-    )
+    note = _several(doubt.orders)
     return Unknown(line=doubt.line, key=doubt.key, order_id=doubt.orders[0], note=note)
+
+
+def _several(orders: tuple[str, ...]) -> str:
+    return (
+        f"the server lists {len(orders)} orders with this external_id: {', '.join(orders)}. A "
+        "request whose answer was lost may have taken effect late; delete all but one"
+    )

@@ -92,6 +92,7 @@ class Claim:
             was last read.
         repeats: The line of the same run that already had this external_id; None if none had.
         orders: Orders of this external_id that the server listed.
+        sends: How often a request was about to leave.
     """
 
     state: State | None
@@ -99,6 +100,7 @@ class Claim:
     changed: bool
     repeats: int | None
     orders: tuple[str, ...]
+    sends: int
 
 
 @attrs.frozen
@@ -226,7 +228,7 @@ class Journal:
     def _claim(self, db: sqlite3.Connection, entry: Entry) -> Claim:
         orders = self._orders(db, entry.key)
         found = db.execute(
-            "SELECT state, line, body, made, order_id, run FROM drafts WHERE external_id = ?",
+            "SELECT state, line, body, made, order_id, sends, run FROM drafts WHERE external_id = ?",
             (entry.key,),
         ).fetchone()
         if found is None:
@@ -234,17 +236,17 @@ class Journal:
                 "INSERT INTO drafts VALUES (?, ?, ?, NULL, 'new', NULL, NULL, 0, NULL, ?)",
                 (entry.key, entry.line, entry.body, self._run),
             )
-            return Claim(None, None, changed=False, repeats=None, orders=orders)
-        state, line, body, made, order_id, run = found
+            return Claim(None, None, changed=False, repeats=None, orders=orders, sends=0)
+        state, line, body, made, order_id, sends, run = found
         if run == self._run:
             changed = body != entry.body
-            return Claim(State(state), order_id, changed=changed, repeats=line, orders=orders)
+            return Claim(State(state), order_id, changed, line, orders, sends)
         db.execute(
             "UPDATE drafts SET line = ?, body = ?, run = ? WHERE external_id = ?",
             (entry.line, entry.body, self._run, entry.key),
         )
         changed = (made or body) != entry.body  # from its draft, however often it changed since
-        return Claim(State(state), order_id, changed=changed, repeats=None, orders=orders)
+        return Claim(State(state), order_id, changed, None, orders, sends)
 
     def _doubts(self, db: sqlite3.Connection, after: str, count: int) -> list[Doubt]:
         rows = db.execute(

@@ -60,7 +60,7 @@ def drafts() -> None:
     "--settle",
     default=SETTLE,
     show_default=True,
-    type=click.FloatRange(0),
+    type=click.FloatRange(0, 3600),
     metavar="SECONDS",
     help="Wait after a lost answer before looking for its effect.",
 )
@@ -114,7 +114,7 @@ async def import_(
     for column in table.columns.unmapped:
         console.print(f"Column {column!r} is not used; see --map.", markup=False, highlight=False)
     if dry_run:
-        return await _report(console, _dry(table, derive_keys), rows, as_json, "checked")
+        return await _report(console, _dry(table, derive_keys), rows, as_json)
     place = journal or file.with_name(f"{file.name}.journal")
     async with target.client(concurrency=concurrency) as client:
         outcomes = import_drafts(
@@ -126,7 +126,7 @@ async def import_(
             look_first=look_first,
             settle=settle,
         )
-        return await _report(console, outcomes, rows, as_json, "imported", journal=place)
+        return await _report(console, outcomes, rows, as_json, journal=place)
 
 
 async def _report(
@@ -134,7 +134,6 @@ async def _report(
     outcomes: AsyncIterator[RowOutcome],
     rows: int,
     as_json: bool,
-    done: str,
     *,
     journal: Path | None = None,
 ) -> int:
@@ -160,8 +159,10 @@ async def _report(
         output.json_line({**summary, "not reached": unreached, "journal": journal})
     elif listed:
         console.print(output.outcome_table(listed))
+        if len(listed) == _LISTED:
+            console.print("There may be more; --json lists every row.")
     kinds = KINDS if journal else (_Valid, Skipped, Rejected)
-    console.print(f"{rows} rows {done}: {output.counted(counts, kinds)}.", highlight=False)
+    console.print(f"Of {rows} rows: {output.counted(counts, kinds)}.", highlight=False)
     if unreached > 0:
         console.print(f"{unreached} rows were not reached. Run the same command again.")
     if journal is not None:

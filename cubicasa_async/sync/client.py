@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, Unpack
 
@@ -13,7 +12,6 @@ from cubicasa_async.config import Config, Environment, RequestOptions, Secret, S
 from cubicasa_async.core.runtime import Runtime
 from cubicasa_async.core.transport import keeping_responses
 from cubicasa_async.core.wire import Response, last_response
-from cubicasa_async.errors import ClientClosedError
 from cubicasa_async.sync.portal import Portal
 from cubicasa_async.sync.resources import Operations
 
@@ -35,7 +33,8 @@ class CubiCasa(Operations):
     that one up, as every synchronous call does. A forked process gets connections of its own.
     Ctrl-C cancels the call under way and waits until it has ended.
 
-    Making one opens nothing. Close it, or use `with`; what is left open ends with the process.
+    Making one opens nothing. Close it, or use `with`; one that is left open closes with its last
+    reference, or with the process.
 
     Args:
         api_key: The key that the vendor gave you. It is sent to the base URL's host only.
@@ -64,7 +63,7 @@ class CubiCasa(Operations):
         client = AsyncCubiCasa(
             api_key, environment=environment, base_url=base_url, runtime=runtime, **settings
         )
-        self._furnish(Portal(keep=client), client)
+        self._furnish(Portal(client), client)
 
     @classmethod
     def from_env(
@@ -80,7 +79,7 @@ class CubiCasa(Operations):
             ConfigError: A variable is missing or cannot work.
         """
         client = AsyncCubiCasa.from_env(environ, runtime=runtime, **settings)
-        return cls._over(Portal(keep=client), client)
+        return cls._over(Portal(client), client)
 
     @classmethod
     def _over(cls, portal: Portal, asynchronous: AsyncCubiCasa) -> Self:
@@ -133,8 +132,6 @@ class CubiCasa(Operations):
 
         Calls under way end with ClientClosedError, and their outcome says what is known.
         """
-        with suppress(ClientClosedError):
-            self.portal.run(self.asynchronous.close())
         self.portal.close()
 
     def __enter__(self) -> Self:

@@ -9,7 +9,7 @@ import selectors
 import sys
 import threading
 from collections.abc import Coroutine
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from cubicasa_async.errors import ClientClosedError, CubiCasaError, Outcome
 
@@ -111,26 +111,33 @@ class Call(Generic[T]):
             self._bell.release()
 
 
+class Closeable(Protocol):
+    """What has connections on a loop."""
+
+    async def close(self) -> None:
+        """Close them."""
+
+
 class Engine:
     """A loop in a daemon thread, from its first call to its end.
 
     Args:
-        keep: What the connections belong to. The thread's own frame holds it, so that after a
-            fork, where the thread is gone and its frame is never unwound, the child does not
-            destroy, and thereby shut down, connections that are its parent's.
+        owner: What the connections belong to; it is closed as the loop ends. The thread's own
+            frame holds it, so that after a fork, where the thread is gone and its frame is never
+            unwound, the child does not destroy, and thereby shut down, what is its parent's.
     """
 
     process_ends = False
     """Set when the interpreter exits: nobody who still waits is woken then."""
 
-    def __init__(self, keep: object) -> None:
+    def __init__(self, owner: Closeable | None) -> None:
         self._lock = threading.RLock()
         self._stopping = False
         self._calls: set[Call[Any]] = set()
         self._selector = selectors.DefaultSelector()
         self._loop = asyncio.SelectorEventLoop(self._selector)
         self._thread = threading.Thread(
-            target=self._serve, args=(keep,), name="cubicasa-sync", daemon=True
+            target=self._serve, args=(owner,), name="cubicasa-sync", daemon=True
         )
         try:
             self._thread.start()
@@ -190,7 +197,7 @@ class Engine:
         for call in list(self._calls):
             call.finish()
 
-    def _serve(self, keep: object) -> None:
+    def _serve(self, owner: Closeable | None) -> None:
         loop = self._loop
         try:
             loop.run_forever()
@@ -199,13 +206,16 @@ class Engine:
                 self._stopping = True
             if Engine.process_ends:
                 loop.set_exception_handler(_keep_silent)
-            loop.run_until_complete(self._wind_up())
-            loop.close()
-            for call in list(self._calls):
-                call.give_up()
-            del keep
+            try:
+                loop.run_until_complete(self._wind_up(owner))
+            finally:
+                loop.close()
+                for call in list(self._calls):
+                    call.give_up()
 
-    async def _wind_up(self) -> None:
+    async def _wind_up(self, owner: Closeable | None) -> None:
+        if owner is not None:
+            await owner.close()
         for _ in range(_LAST_WORDS):  # calls that end by themselves know more of their outcome
             await asyncio.sleep(0)
         rest = asyncio.all_tasks() - {asyncio.current_task()}

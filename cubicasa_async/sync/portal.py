@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from cubicasa_async.errors import ClientClosedError, CubiCasaError
-from cubicasa_async.sync.engine import Call, Engine
+from cubicasa_async.sync.engine import Call, Closeable, Engine
 
 T = TypeVar("T")
 
@@ -29,11 +29,11 @@ class Portal:
     After a fork the child gets a loop and connections of its own, at its first call.
 
     Args:
-        keep: What the connections belong to; it is kept alive as long as the loop runs.
+        owner: What the connections belong to; it is closed as the loop ends.
     """
 
-    def __init__(self, keep: object = None) -> None:
-        self._keep = keep
+    def __init__(self, owner: Closeable | None = None) -> None:
+        self._owner = owner
         self._lock = threading.RLock()
         self._engine: Engine | None = None
         self._finalizer: weakref.finalize[[], Portal] | None = None
@@ -125,7 +125,7 @@ class Portal:
             if self._closed:
                 raise ClientClosedError("The client is closed. Make a new one.")
             if self._engine is None:
-                self._engine = Engine(self._keep)
+                self._engine = Engine(self._owner)
                 self._finalizer = weakref.finalize(self, self._engine.stop)
                 self._finalizer.atexit = False  # `_at_exit` waits for it, too
             return self._engine

@@ -195,12 +195,12 @@ async def test_a_row_of_the_same_run_repeats_and_one_of_an_earlier_run_does_not(
     path: Path,
 ) -> None:
     async with journal(path) as first:
-        assert await claim(first, "A", line=2) == Claim(None, None, False, None, ())
+        assert await claim(first, "A", line=2) == Claim(None, None, False, None, (), 0)
         again = await claim(first, "A", line=9)
-        assert again == Claim(State.NEW, None, False, repeats=2, orders=())
+        assert again == Claim(State.NEW, None, False, repeats=2, orders=(), sends=0)
         assert (await claim(first, "A", "{1}", line=9)).changed
     async with journal(path) as second:
-        assert await claim(second, "A", line=5) == Claim(State.NEW, None, False, None, ())
+        assert await claim(second, "A", line=5) == Claim(State.NEW, None, False, None, (), 0)
         assert (await claim(second, "A", line=6)).repeats == 5
 
 
@@ -316,13 +316,13 @@ class JournalMachine(RuleBasedStateMachine):
         row = self.rows.get(key)
         orders = tuple(sorted(order for order, of in self.orders.items() if of == key))
         if row is None:
-            expected = Claim(None, None, False, None, orders)
+            expected = Claim(None, None, False, None, orders, 0)
             self.rows[key] = Row(line, body, self.run_number)
         elif row.run == self.run_number:
-            expected = Claim(row.state, row.order_id, body != row.body, row.line, orders)
+            expected = Claim(row.state, row.order_id, body != row.body, row.line, orders, row.sends)
         else:
             changed = body != (row.made or row.body)
-            expected = Claim(row.state, row.order_id, changed, None, orders)
+            expected = Claim(row.state, row.order_id, changed, None, orders, row.sends)
             row.line, row.body, row.run = line, body, self.run_number
         assert self.runner.run(claim(self.journal, key, body, line)) == expected
 

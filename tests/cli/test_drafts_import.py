@@ -61,7 +61,7 @@ async def test_the_sample_is_imported_once_however_often_it_is_run(shop: Shop) -
             "not reached": 0,
             "journal": "listings.csv.journal",
         }
-        assert f"42 rows imported: {37 if outcome == 'created' else 0} created" in result.err
+        assert f"Of 42 rows: {37 if outcome == 'created' else 0} created" in result.err
         [skipped] = [row for row in result.rows if row["outcome"] == "skipped"]
         assert (skipped["external_id"], skipped["message"]) == ("L-1001", "the same as line 2")
         told = {row["external_id"]: [row["order_id"]] for row in result.rows if row["order_id"]}
@@ -208,7 +208,7 @@ class TestOnATerminal:
         assert "line  external id  outcome   reason" in screen
         assert "38    L-1036       rejected  street: is required" in screen
         assert (
-            "42 rows imported: 37 created, 0 already there, 1 skipped, 4 rejected, 0 unknown."
+            "Of 42 rows: 37 created, 0 already there, 1 skipped, 4 rejected, 0 unknown."
         ) in screen
         assert "Journal: listings.csv.journal" in screen
         assert '{"type"' not in screen
