@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, Unpack
+from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 import aiohttp
 
@@ -151,17 +151,41 @@ class AsyncCubiCasa:
         derived._furnish(self._transport, options.over(self._options))  # noqa: SLF001 # its own
         return derived
 
+    @overload
     async def request(
         self,
         method: str,
         path: str,
         *,
-        model: type[T] | None = None,
+        model: type[T],
         query: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         body: Mapping[str, Any] | None = None,
         effect: Effect | None = None,
         options: RequestOptions | None = None,
-    ) -> Response[T]:
+    ) -> Response[T]: ...
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        model: None = None,
+        query: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        body: Mapping[str, Any] | None = None,
+        effect: Effect | None = None,
+        options: RequestOptions | None = None,
+    ) -> Response[Any]: ...
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        model: type[Any] | None = None,
+        query: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        body: Mapping[str, Any] | None = None,
+        effect: Effect | None = None,
+        options: RequestOptions | None = None,
+    ) -> Response[Any]:
         """Call any path of the API, with retries, deadline and errors as for all other calls.
 
         Args:

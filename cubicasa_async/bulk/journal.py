@@ -228,7 +228,8 @@ class Journal:
     def _claim(self, db: sqlite3.Connection, entry: Entry) -> Claim:
         orders = self._orders(db, entry.key)
         found = db.execute(
-            "SELECT state, line, body, made, order_id, sends, run FROM drafts WHERE external_id = ?",
+            "SELECT state, line, body, made, order_id, sends, run FROM drafts "
+            "WHERE external_id = ?",
             (entry.key,),
         ).fetchone()
         if found is None:

@@ -24,6 +24,7 @@ Check = Callable[[Any], Any]
 
 _CHECK = "cubicasa_async.check"
 _NESTED = "cubicasa_async.nested"
+_NULL = "cubicasa_async.null"
 _EMAIL = re.compile(r"[^@\s<>(),;:]+@[^@\s<>(),;:.]+(\.[^@\s<>(),;:.]+)+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
 
@@ -33,9 +34,9 @@ def required(check: Check, *, wire: str | None = None) -> Any:
     return attrs.field(metadata=_metadata(check, wire))
 
 
-def optional(check: Check, *, wire: str | None = None) -> Any:
-    """An attrs field that may be left out, or be None to send null."""
-    return attrs.field(default=UNSET, metadata=_metadata(check, wire))
+def optional(check: Check, *, wire: str | None = None, null: bool = True) -> Any:
+    """An attrs field that may be left out, or, if it may be `null`, be None to send null."""
+    return attrs.field(default=UNSET, metadata={**_metadata(check, wire), _NULL: null})
 
 
 def nested(cls: type, *, needed: bool = False) -> Any:
@@ -174,6 +175,8 @@ def _collect(
             continue
         if value is None:
             values[name] = None
+            if not field.metadata.get(_NULL, True):
+                faults.append(FieldError(prefix + name, "must not be null"))
         elif inner := field.metadata.get(_NESTED):
             values[name], inner_faults = _nested(inner, value, f"{prefix}{name}")
             faults += inner_faults

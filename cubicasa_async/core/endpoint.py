@@ -95,7 +95,7 @@ def raw_endpoint(
     return Endpoint(
         operation=f"{verb} {path}",
         method=verb,
-        path=path.replace("{", "{{").replace("}", "}}"),
+        path=path,
         response=response,
         effect=effect or _BY_METHOD[verb],
         evidence=Evidence.DOCUMENTED,

@@ -94,8 +94,8 @@ class UserUpdate:
 
     name: str | Unset | None = checks.optional(checks.text)
     surname: str | Unset | None = checks.optional(checks.text)
-    role: str | Unset = checks.optional(checks.text)
-    office_id: str | Unset = checks.optional(checks.text)
+    role: str | Unset = checks.optional(checks.text, null=False)
+    office_id: str | Unset = checks.optional(checks.text, null=False)
 
 
 class UserUpdateFields(TypedDict, total=False):

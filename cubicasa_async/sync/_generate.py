@@ -113,7 +113,7 @@ class Imports:
         return "\n".join(blocks)
 
     def _line(self, module: str) -> str:
-        names = sorted(self._names[module], key=str.lower)
+        names = sorted(self._names[module], key=lambda name: (name[0].islower(), name.lower()))
         line = f"from {module} import {', '.join(names)}"
         if len(line) > _WIDTH:
             line = f"from {module} import (\n" + "".join(f"    {n},\n" for n in names) + ")"

@@ -35,7 +35,7 @@ class Call(Generic[T]):
         self._ended = False
         self._engine: Engine | None = None
         self._error: BaseException | None = asyncio.CancelledError()
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
         self._value: T
 
     def submit(self, engine: Engine) -> None:
@@ -79,7 +79,7 @@ class Call(Generic[T]):
 
     def start(self) -> None:
         """Begin. Only on the loop, as what follows."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), context=self._context)
+        self.task = asyncio.get_running_loop().create_task(self._run(), context=self._context)
 
     async def _run(self) -> None:
         try:
@@ -91,11 +91,11 @@ class Call(Generic[T]):
 
     def cancel(self) -> None:
         """Cancel the coroutine, also if it has not begun."""
-        if self._task is None:
+        if self.task is None:
             self.give_up()
         else:
-            self._task.cancel()
-            self._task.add_done_callback(self.give_up)
+            self.task.cancel()
+            self.task.add_done_callback(self.give_up)
 
     def give_up(self, _: object = None) -> None:
         """End the wait for a coroutine that did not begin; one that has ended is not touched."""
@@ -214,17 +214,24 @@ class Engine:
                     call.give_up()
 
     async def _wind_up(self, owner: Closeable | None) -> None:
+        # First jobs, so that they clean up undisturbed; then calls, which know more of their
+        # outcome if they end by themselves; then what is left.
+        await _cancelled(asyncio.all_tasks() - {call.task for call in list(self._calls)})
         if owner is not None:
             await owner.close()
-        for _ in range(_LAST_WORDS):  # calls that end by themselves know more of their outcome
+        for _ in range(_LAST_WORDS):
             await asyncio.sleep(0)
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        await _cancelled(asyncio.all_tasks())
         await asyncio.get_running_loop().shutdown_asyncgens()
         for _ in range(_LAST_WORDS):  # transports close on the loop's next turns
             await asyncio.sleep(0)
+
+
+async def _cancelled(tasks: set[asyncio.Task[Any]]) -> None:
+    others = tasks - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def _keep_silent(_: asyncio.AbstractEventLoop, __: dict[str, Any]) -> None:

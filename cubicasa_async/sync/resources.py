@@ -6,7 +6,7 @@ Generated from the async classes by `python cubicasa_async/sync/_generate.py`; n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack, overload
 
 from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.config import RequestOptions
@@ -609,17 +609,43 @@ class Operations:
         self.gotoscan = GoToScan(portal, asynchronous.gotoscan)
         self.webhooks = WebhookSettings(portal, asynchronous.webhooks)
 
+    @overload
     def request(
         self,
         method: str,
         path: str,
         *,
-        model: type[T] | None = None,
+        model: type[T],
         query: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         body: Mapping[str, Any] | None = None,
         effect: Effect | None = None,
         options: RequestOptions | None = None,
-    ) -> Response[T]:
+    ) -> Response[T]: ...
+
+    @overload
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        model: None = None,
+        query: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        body: Mapping[str, Any] | None = None,
+        effect: Effect | None = None,
+        options: RequestOptions | None = None,
+    ) -> Response[Any]: ...
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        model: type[Any] | None = None,
+        query: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        body: Mapping[str, Any] | None = None,
+        effect: Effect | None = None,
+        options: RequestOptions | None = None,
+    ) -> Response[Any]:
         """Call any path of the API, with retries, deadline and errors as for all other calls.
 
         Args:

@@ -177,3 +177,15 @@ def test_passwords_do_not_show_themselves() -> None:
         others = {name: "x" for name in as_method(operation)[0] if "password" not in name}
         assert secret
         assert "hunter2" not in repr(cls(**secret, **others))
+
+
+async def test_what_may_not_be_null_is_refused_as_null(
+    client: AsyncCubiCasa, sandbox: Sandbox
+) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        await client.users.update("x", role=None, office_id=None)  # type: ignore[arg-type] # what is tested
+    assert [str(fault) for fault in caught.value.field_errors] == [
+        "role: must not be null",
+        "office_id: must not be null",
+    ]
+    assert not sandbox.ledger
