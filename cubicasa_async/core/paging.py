@@ -26,6 +26,7 @@ from cubicasa_async.errors import (
 T = TypeVar("T")
 
 _IN_CURSOR: Final = 50
+_MOST_ITEMS: Final = 10_000
 _KEPT_UNDECODABLE: Final = 100
 
 
@@ -42,6 +43,8 @@ def read_page(endpoint: Endpoint[T], answer: wire.Answer, offset: int) -> Page[T
     items, has_more = codec.as_list(fields.get("items")), pagination.get("has_more")
     next_offset = pagination.get("next_offset")  # missing in a captured answer (observed)
     problems: list[FieldError] = []
+    if len(items) > _MOST_ITEMS:
+        problems.append(FieldError("$.items", f"{len(items)} items on one page are too many"))
     if not isinstance(fields.get("items"), list):
         problems.append(FieldError("$.items", "expected a list"))
     if not isinstance(has_more, bool):

@@ -8,21 +8,20 @@ import logging
 import platform
 import warnings
 import weakref
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
-import attrs
 
 from cubicasa_async.config import Config, RequestOptions
 from cubicasa_async.core import failures, policy, wire
+from cubicasa_async.core.connections import Borrowed, Connections, Mark, OnlyOnce
 from cubicasa_async.core.endpoint import Effect, Endpoint, Evidence
-from cubicasa_async.core.limits import Gate, Priority
+from cubicasa_async.core.limits import Priority
 from cubicasa_async.core.runtime import Runtime
 from cubicasa_async.errors import (
     AnswerError,
@@ -40,9 +39,6 @@ from cubicasa_async.errors import (
 T = TypeVar("T")
 logger = logging.getLogger("cubicasa_async")
 
-_MAX_HEADER: Final = 8190
-
-
 _kept: ContextVar[list[wire.Response[Any]] | None] = ContextVar("kept", default=None)
 
 
@@ -55,116 +51,6 @@ def keeping_responses() -> Iterator[list[wire.Response[Any]]]:
         yield kept
     finally:
         _kept.reset(token)
-
-
-@attrs.define
-class _Mark:
-    """How far an attempt came. `sent` is only set on traced sessions."""
-
-    sent: bool = False
-
-
-class _OnlyOnce:
-    """Client middleware that stops aiohttp from repeating a request by itself, unseen by us."""
-
-    def __init__(self) -> None:
-        self._failure: Exception | None = None
-
-    async def __call__(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        if self._failure is not None:
-            raise self._failure
-        try:
-            return await handler(request)
-        except Exception as exc:
-            self._failure = exc
-            raise
-
-
-async def _mark_sent(
-    _: aiohttp.ClientSession,
-    context: SimpleNamespace,
-    __: aiohttp.TraceRequestHeadersSentParams,
-) -> None:
-    context.trace_request_ctx.sent = True
-
-
-@attrs.frozen
-class Borrowed:
-    """What is taken over from a session of the caller's: its pool, with TLS and name resolution.
-
-    Its headers, cookies, base URL and timeouts play no part, and it is never closed from here.
-    """
-
-    connector: aiohttp.BaseConnector
-    trace_configs: list[aiohttp.TraceConfig]
-
-    @classmethod
-    def from_session(cls, session: aiohttp.ClientSession) -> Borrowed:
-        """Take it over. Raises ClientClosedError if the session is closed."""
-        if session.connector is None or session.closed:
-            raise ClientClosedError("The session that was passed in is closed.")
-        return cls(session.connector, list(session.trace_configs))
-
-
-class _Lines:
-    """What is open on one event loop: a gate and two sessions over one pool of connections.
-
-    Tracing costs a good part of a call, so only calls with an effect use the traced session.
-    """
-
-    def __init__(
-        self, config: Config, runtime: Runtime, user_agent: str, own: Borrowed | None
-    ) -> None:
-        self.gate = Gate(config.concurrency, runtime)
-        self._owned = own is None
-        self._connector = (
-            aiohttp.TCPConnector(limit=0, ssl=config.ssl) if own is None else own.connector
-        )
-        tracing = aiohttp.TraceConfig()
-        tracing.on_request_headers_sent.append(_mark_sent)
-        inherited = [] if own is None else own.trace_configs
-        self.plain = self._session(config, user_agent, inherited)
-        self.traced = self._session(config, user_agent, [*inherited, tracing])
-        self._keeper = self._keep()
-
-    def _session(
-        self, config: Config, user_agent: str, traces: list[aiohttp.TraceConfig]
-    ) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=self._connector,
-            connector_owner=False,
-            loop=asyncio.get_running_loop(),  # refuses a pool of another loop
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip, deflate",
-                "User-Agent": user_agent,
-            },
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=config.connect_timeout),
-            auto_decompress=False,
-            trust_env=False,
-            trace_configs=traces,
-            max_line_size=_MAX_HEADER,
-            max_field_size=_MAX_HEADER,
-        )
-
-    async def _keep(self) -> AsyncGenerator[None]:
-        try:
-            yield
-        finally:
-            await self.plain.close()
-            await self.traced.close()
-            if self._owned:
-                await self._connector.close()
-
-    async def open(self) -> None:
-        """Tie the connections to the loop: it finishes its async generators before it closes."""
-        await anext(self._keeper)
-
-    async def close(self) -> None:
-        await self._keeper.aclose()
 
 
 class Transport:
@@ -196,7 +82,7 @@ class Transport:
             f"cubicasa-async/{version} "
             f"(Python {platform.python_version()}; aiohttp {aiohttp.__version__})"
         )
-        self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Lines] = (
+        self._connections: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Connections] = (
             weakref.WeakKeyDictionary()
         )
         self._opened = False
@@ -215,9 +101,9 @@ class Transport:
     async def close(self) -> None:
         """Close all connections of this loop. Calls under way end with ClientClosedError."""
         self.closed = True
-        lines = self._lines.pop(asyncio.get_running_loop(), None)
-        if lines is not None:
-            await lines.close()
+        found = self._connections.pop(asyncio.get_running_loop(), None)
+        if found is not None:
+            await found.close()
 
     async def call(
         self,
@@ -261,7 +147,7 @@ class Transport:
             attempt = _Attempt(self, endpoint, request, options, deadline)
             result = await attempt.run(read)
             if isinstance(result, wire.Response):
-                attempt.lines.gate.speed_up()
+                attempt.connections.gate.speed_up()
                 if (kept := _kept.get()) is not None:
                     kept.append(result)
                 return result
@@ -307,7 +193,7 @@ class Transport:
         wait = runtime.jitter(bound)
         if isinstance(error, RateLimitError):
             pause = wait if retry_after is None else retry_after
-            attempt.lines.gate.slow_down(now + pause)
+            attempt.connections.gate.slow_down(now + pause)
         return policy.decide(
             attempt.endpoint.effect,
             error,
@@ -329,7 +215,7 @@ class Transport:
             longest=self.config.retry.longest_retry_after,
         )
 
-    async def lines(self) -> _Lines:
+    async def connections(self) -> Connections:
         """What is open on the running loop; opened now if need be.
 
         Raises:
@@ -339,26 +225,26 @@ class Transport:
         if self.closed:
             raise ClientClosedError("The client is closed. Make a new one.")
         loop = asyncio.get_running_loop()
-        lines = self._lines.get(loop)
-        if lines is None:
+        found = self._connections.get(loop)
+        if found is None:
             borrowed = Borrowed.from_session(self._session) if self._session else None
             try:
-                lines = _Lines(self.config, self.runtime, self._user_agent, borrowed)
+                found = Connections(self.config, self.runtime, self._user_agent, borrowed)
             except RuntimeError:
                 raise ConfigError(
                     "The session that was passed in belongs to another event loop. Make the "
                     "session on the loop that the client is used on."
                 ) from None
-            self._lines[loop] = lines
+            self._connections[loop] = found
             self._opened = True
-            await lines.open()
-        return lines
+            await found.open()
+        return found
 
 
 class _Attempt:
     """One try of a call, from the gate to the read answer."""
 
-    lines: _Lines
+    connections: Connections
 
     def __init__(
         self,
@@ -376,7 +262,7 @@ class _Attempt:
         self._status: int | None = None
         self._phase = "queue"
         self._cause = ""
-        self._mark = _Mark()
+        self._mark = Mark()
         runtime = transport.runtime
         self._started, self._begun = runtime.utcnow(), runtime.monotonic()
 
@@ -386,7 +272,7 @@ class _Attempt:
         """Make the attempt. A failure is given back, of our kind and without the key."""
         has_effect = self.endpoint.effect is not Effect.READ
         try:
-            self.lines = await self.transport.lines()
+            self.connections = await self.transport.connections()
             answer = await self._exchange(traced=has_effect)
             data = self._read(read, answer)
             return wire.Response(data, answer.status, answer.headers, answer.body)
@@ -416,7 +302,7 @@ class _Attempt:
             return read(self.endpoint, wire.Answer(answer.status, headers, body))
 
     async def _exchange(self, *, traced: bool) -> wire.Answer:
-        options, transport, gate = self.options, self.transport, self.lines.gate
+        options, transport, gate = self.options, self.transport, self.connections.gate
         await gate.enter(options.priority or Priority.INTERACTIVE, self.deadline)
         try:
             self._phase = "connect"
@@ -424,7 +310,9 @@ class _Attempt:
             if left <= 0:
                 raise QueueTimeoutError("The call's deadline passed before it could be sent.")
             async with asyncio.timeout(min(_seconds(options.timeout), left)):
-                return await self._send(self.lines.traced if traced else self.lines.plain)
+                return await self._send(
+                    self.connections.traced if traced else self.connections.plain
+                )
         finally:
             gate.leave()
 
@@ -440,7 +328,7 @@ class _Attempt:
             headers=headers,
             allow_redirects=False,
             proxy=config.proxy,
-            middlewares=(_OnlyOnce(),),
+            middlewares=(OnlyOnce(),),
             trace_request_ctx=self._mark,
         ) as response:
             self._phase, self._status = "answer", response.status

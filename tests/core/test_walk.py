@@ -161,6 +161,8 @@ def accept_forever(*answers: Page[str]) -> tuple[list[str], PagingError]:
             given += [record.key for record in walk.accept(page)]
         except PagingError as exc:
             return given, exc
+        if walk.done:
+            break
     pytest.fail("the walk did not end")
 
 
@@ -169,10 +171,11 @@ def page(keys: str, next_offset: int | None, *, has_more: bool = True) -> Page[s
 
 
 @pytest.mark.parametrize("next_offset", [0, 3, -1])
-def test_an_offset_that_does_not_advance_ends_the_walk(next_offset: int) -> None:
-    given, error = accept_forever(page("abc", next_offset))
+def test_an_offset_that_does_not_advance_ends_the_walk_soon(next_offset: int) -> None:
+    pages = [page("abc", next_offset)] * 6
+    given, error = accept_forever(*pages, page("", None, has_more=False))
     assert given == ["a", "b", "c"]
-    assert "does not advance" in str(error) or "none that is new" in str(error)
+    assert f"next offset ({next_offset}) does not advance" in str(error)
 
 
 def test_empty_pages_without_end_end_the_walk() -> None:

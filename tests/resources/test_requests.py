@@ -56,6 +56,11 @@ VALUES: dict[str, Any] = {
 }
 
 
+def nullable(cls: type[Any]) -> set[str]:
+    hints = typing.get_type_hints(cls)
+    return {name for name, hint in hints.items() if type(None) in typing.get_args(hint)}
+
+
 def given(cls: type[Any], *, needed: bool = False, nulls: bool = False) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for field in attrs.fields(cls):
@@ -63,7 +68,7 @@ def given(cls: type[Any], *, needed: bool = False, nulls: bool = False) -> dict[
             fields[field.name] = VALUES.get(field.name, f"some {field.name}")
         elif not needed:
             value = VALUES.get(field.name, f"some {field.name}")
-            fields[field.name] = None if nulls else value
+            fields[field.name] = None if nulls and field.name in nullable(cls) else value
     return fields
 
 
@@ -108,9 +113,17 @@ def test_what_is_not_given_is_not_sent_and_null_is(cls: type[Any]) -> None:
     empty: Any = checks.build(cls, given(cls, nulls=True), what="The request")
     nulls = json.loads(codec.encode(empty))
     assert len(nulls) == len(attrs.fields(cls))
-    assert [name for name, value in nulls.items() if value is None] == [
-        name for name in nulls if name not in needed(cls)
-    ]
+    assert len([value for value in nulls.values() if value is None]) == len(nullable(cls))
+
+
+@pytest.mark.parametrize("cls", sorted(REQUESTS, key=str), ids=lambda cls: cls.__name__)
+def test_null_is_refused_where_the_type_does_not_allow_it(cls: type[Any]) -> None:
+    for field in attrs.fields(cls):
+        if field.name not in nullable(cls):
+            fields = {**given(cls, needed=True), field.name: None}
+            with pytest.raises(InvalidInputError) as caught:
+                checks.build(cls, fields, what="The request")
+            assert [fault.field for fault in caught.value.field_errors] == [field.name]
 
 
 @pytest.mark.parametrize("cls", sorted(REQUESTS, key=str), ids=lambda cls: cls.__name__)
