@@ -132,10 +132,12 @@ class CubiCasaError(Exception):
         """The plain sentence, without the data behind it."""
         return str(self.args[0]) if self.args else type(self).__name__
 
+    _transient = False
+
     @property
     def transient(self) -> bool:
         """Whether the same call may well succeed later without a change."""
-        return False
+        return self._transient
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__.copy())
@@ -173,10 +175,7 @@ class ClientClosedError(CubiCasaError):
 class TransportError(CubiCasaError):
     """No whole answer came back."""
 
-    @property
-    def transient(self) -> bool:
-        """True: the network may be better next time."""
-        return True
+    _transient = True
 
 
 class ConnectError(TransportError):
@@ -205,10 +204,7 @@ class CallTimeoutError(TransportError, TimeoutError):
 class QueueTimeoutError(CallTimeoutError):
     """The call's deadline passed, or had to pass, before its turn came. It was never sent."""
 
-    @property
-    def transient(self) -> bool:
-        """False: the same wait would end the same way."""
-        return False
+    _transient = False
 
 
 class ProtocolError(TransportError):
@@ -218,10 +214,7 @@ class ProtocolError(TransportError):
 class ResponseTooLargeError(TransportError):
     """The answer is larger, after decompression, than the configured bound in bytes."""
 
-    @property
-    def transient(self) -> bool:
-        """False: the answer would be as large again."""
-        return False
+    _transient = False
 
 
 class AnswerError(CubiCasaError):

@@ -7,6 +7,7 @@ crash between the two leaves a row in doubt, which the next run settles by looki
 from __future__ import annotations
 
 import asyncio
+import enum
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,7 +17,6 @@ import attrs
 from filelock import FileLock, Timeout
 
 from cubicasa_async.bulk.group_commit import GroupCommit
-from cubicasa_async.core.values import OpenEnum
 from cubicasa_async.errors import JournalError
 
 _APPLICATION: Final = 0x43754361  # "CuCa", marks the file as ours
@@ -45,7 +45,7 @@ CREATE INDEX server_orders_by_key ON server_orders (external_id);
 """
 
 
-class State(OpenEnum):
+class State(enum.StrEnum):
     """Where a row of the job stands."""
 
     NEW = "new"

@@ -135,7 +135,8 @@ class _Exchange(Generic[R, T]):
                     self._supplies.put_nowait(self._given)
                     self._given = None
         finally:
-            work.cancel()
+            if not work.cancelling():  # a second time would disturb its cleaning up
+                work.cancel()
             await asyncio.gather(work, return_exceptions=True)
         if self._failure is not None:
             raise self._failure

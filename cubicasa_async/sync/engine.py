@@ -230,7 +230,8 @@ class Engine:
 async def _cancelled(tasks: set[asyncio.Task[Any]]) -> None:
     others = tasks - {asyncio.current_task()}
     for task in others:
-        task.cancel()
+        if not task.cancelling():  # a second time would disturb its cleaning up
+            task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
 
 
