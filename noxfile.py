@@ -73,14 +73,14 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The tests."""
     install(session, "test")
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session(python=PYTHONS)
 def matrix(session: nox.Session) -> None:
     """The tests on each Python that is there."""
     install(session, "test")
-    session.run("python", "-m", "pytest", "-q", *session.posargs)
+    session.run("python", "-m", "pytest", "-q", "-n", "auto", *session.posargs)
 
 
 @nox.session
@@ -91,7 +91,7 @@ def oldest(session: nox.Session) -> None:
     claims = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
     pinned = [claim.replace(">=", "==") for claim in claims if ">=" in claim]
     session.install(*pinned)
-    session.run("python", "-m", "pytest", "-q", *session.posargs)
+    session.run("python", "-m", "pytest", "-q", "-n", "auto", *session.posargs)
 
 
 @nox.session
