@@ -91,8 +91,14 @@ def raw(script: Script, settings: Settings | None = None) -> Open:
     return opened
 
 
-def secure(script: Script, *, trusted: bool = True, certificate: bool = False) -> Open:
-    """The same with TLS; it may demand a certificate of the client, which has none."""
+def secure(
+    script: Script, *, trusted: bool = True, certificate: bool = False, plainly: bool = False
+) -> Open:
+    """The same with TLS.
+
+    It may demand a certificate of the client, which has none, or be taken for one without TLS.
+    Then a request leaves, though the server takes no connection for made.
+    """
 
     @asynccontextmanager
     async def opened(call: Call) -> AsyncGenerator[Place]:
@@ -104,7 +110,9 @@ def secure(script: Script, *, trusted: bool = True, certificate: bool = False) -
             context.verify_mode = ssl.CERT_REQUIRED
         settings: Settings = {"ssl": ssl.create_default_context(cafile=PEM)} if trusted else {}
         async with FaultServer(script, call.good, tls=context) as server:
-            yield _place(server, call, server.base_url, settings)
+            url = server.base_url.replace("https", "http") if plainly else server.base_url
+            place = _place(server, call, url, {} if plainly else settings)
+            yield attrs.evolve(place, connections=lambda: 1) if certificate or plainly else place
 
     return opened
 
@@ -202,14 +210,15 @@ class _bound:  # noqa: N801 # a context manager
 
 
 def saying(
-    data: bytes | Callable[[Line], bytes], *, done: bool = True, stalls: bool = False
+    data: bytes | Callable[[Line], bytes], *, stays: bool = True, done: bool = True
 ) -> Script:
-    """Read a request, say something, and hang up, or stay silent."""
+    """Read a request and say something, again and again; or once, and hang up."""
 
     async def script(line: Line) -> None:
-        await line.request(done=done)
-        await line.say(data if isinstance(data, bytes) else data(line))
-        if stalls:
-            await line.stall()
+        while True:
+            await line.request(done=done)
+            await line.say(data if isinstance(data, bytes) else data(line))
+            if not stays:
+                return
 
     return script

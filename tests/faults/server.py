@@ -27,6 +27,7 @@ class Line:
     Attributes:
         good: The answer that the client hopes for.
         number: 1 for the first connection.
+        answered: Whether something was said.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Line:
         self._writer = writer
         self.good = server.good
         self.number = number
+        self.answered = False
 
     async def request(self, *, done: bool) -> None:
         """Read a whole request and count it; `done` says whether it takes effect."""
@@ -63,6 +65,7 @@ class Line:
         """Send bytes."""
         self._writer.write(data)
         await self._writer.drain()
+        self.answered = True
 
     async def stall(self) -> None:
         """Wait until the client leaves."""

@@ -80,7 +80,7 @@ def test_rows_are_read_as_they_are_needed(twin: CubiCasa, journal: Path) -> None
 def test_leaving_early_stops_the_job_and_frees_the_journal(
     sandbox: Sandbox, twin: CubiCasa, journal: Path
 ) -> None:
-    for _ in import_drafts(twin, rows(1_000), journal=journal):
+    for _ in import_drafts(twin, rows(300), journal=journal):
         break
 
     async def running() -> int:
@@ -88,8 +88,8 @@ def test_leaving_early_stops_the_job_and_frees_the_journal(
 
     assert twin.portal.run(running()) == 0
     sent = len(sandbox.ledger.of("drafts.create"))
-    assert sent < 1_000
-    assert len(list(import_drafts(twin, rows(1_000), journal=journal, settle=0))) == 1_000
+    assert sent < 300
+    assert len(list(import_drafts(twin, rows(300), journal=journal, settle=0))) == 300
     assert {len(ids) for ids in sandbox.ledger.by_external_id().values()} == {1}
 
 
@@ -130,7 +130,7 @@ def test_what_stops_a_job_is_raised(sandbox: Sandbox, twin: CubiCasa, journal: P
 def test_the_client_is_closed_by_another_thread(
     sandbox: Sandbox, twin: CubiCasa, journal: Path
 ) -> None:
-    outcomes = import_drafts(twin, rows(1_000), journal=journal)
+    outcomes = import_drafts(twin, rows(300), journal=journal)
     next(outcomes)
     closing = threading.Thread(target=twin.close)
     closing.start()
@@ -138,5 +138,5 @@ def test_the_client_is_closed_by_another_thread(
         list(outcomes)
     closing.join()
     with CubiCasa(sandbox.api_key, base_url=sandbox.base_url) as other:
-        assert len(list(import_drafts(other, rows(1_000), journal=journal, settle=0))) == 1_000
+        assert len(list(import_drafts(other, rows(300), journal=journal, settle=0))) == 300
     assert {len(ids) for ids in sandbox.ledger.by_external_id().values()} == {1}
