@@ -166,8 +166,10 @@ class Journal:
 
     async def close(self) -> None:
         """Finish what was asked for, close the file and let another run have it."""
-        await self._file.close()
-        self._lock.release()
+        try:
+            await self._file.close()
+        finally:
+            self._lock.release()
 
     async def claim(self, entries: Sequence[Entry]) -> list[Claim]:
         """Take rows into this run; tells what is known of each."""
