@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -198,7 +197,6 @@ async def test_live_ends_with_1_if_a_fact_is_refuted(sandbox: Sandbox) -> None:
     assert refuted["grade"] == "inferred"
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("nox"), reason="nox is not installed")
 @pytest.mark.parametrize("has_key", [False, True])
 async def test_the_session_live_is_skipped_only_without_a_key(
     sandbox: Sandbox, tmp_path: Path, has_key: bool
