@@ -59,7 +59,10 @@ def check_row(row: Row, *, derive_keys: bool = False) -> Checked | Rejected:
         unread = {fault.field for fault in faults}
         faults += [fault for fault in exc.field_errors if fault.field not in unread]
     if not external_id and not derive_keys:
-        reason = "is missing, so a draft could not be found again; give one, or derive it"
+        reason = (
+            "is missing, so its draft could not be found again; give one, or have it derived from "
+            "the address (--derive-key)"
+        )
         faults.append(FieldError("external_id", reason))
     if faults or draft is None:
         return Rejected(line=row.line, key=shown, field_errors=tuple(faults), cells=row.cells)

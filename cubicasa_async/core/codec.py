@@ -12,6 +12,7 @@ import re
 import types
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import repeat
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import attrs
@@ -69,7 +70,10 @@ def _refuse(expected: str, value: object) -> _WrongTypeError:
 def _text(value: object, cls: type[str]) -> str:
     if type(value) is not str:
         raise _refuse("text", value)
-    return value if cls is str else cls(value)
+    if cls is str:
+        return value
+    known: str | None = getattr(cls, "_value2member_map_", {}).get(value)  # spares a slow call
+    return cls(value) if known is None else known
 
 
 def _bool(value: object, _: type[bool]) -> bool:
@@ -105,13 +109,17 @@ def _time(value: object, _: type[datetime]) -> datetime:
 
 
 def _tuple_hook(tuple_type: Any, converter: BaseConverter) -> Callable[[Any, Any], Any]:
-    list_type: Any = types.GenericAlias(list, get_args(tuple_type)[:1])
-    structure = converter.get_structure_hook(list_type)
+    cls = get_args(tuple_type)[0]
+    list_type: Any = types.GenericAlias(list, (cls,))
+    structure_list = converter.get_structure_hook(list_type)
+    structure = converter.get_structure_hook(cls)
 
     def hook(value: Any, _: Any) -> tuple[Any, ...]:
         if type(value) is not list:
             raise _refuse("a list", value)
-        return tuple(structure(value, list_type))
+        if converter.detailed_validation:
+            return tuple(structure_list(value, list_type))
+        return tuple(map(structure, value, repeat(cls)))  # pyright: ignore[reportUnknownArgumentType] # JSON
 
     return hook
 
@@ -139,7 +147,9 @@ def _sparse_hook(cls: type[Sparse], converter: BaseConverter) -> Callable[[Any, 
     structure = _model_hook(cls, converter)
     renamed = other_names(cls)
     types_by_name = get_type_hints(cls)
-    objects = {wire for name, wire in wire_names(cls).items() if _inner_sparse(types_by_name[name])}
+    objects = {
+        wire for name, wire in wire_names(cls).items() if _is_sparse(_optional(types_by_name[name]))
+    }
 
     def hook(value: Any, _: Any) -> Model:
         if type(value) is not dict:
@@ -159,17 +169,19 @@ def _sparse_hook(cls: type[Sparse], converter: BaseConverter) -> Callable[[Any, 
     return hook
 
 
-def _maybe_sparse_hook(union: Any, converter: BaseConverter) -> Callable[[Any, Any], Any]:
-    cls = _inner_sparse(union)
+def _optional_hook(union: Any, converter: BaseConverter) -> Callable[[Any, Any], Any]:
+    cls = _optional(union)
     structure = converter.get_structure_hook(cls)
-    return lambda value, _: None if is_nothing(value) else structure(value, cls)
+    if _is_sparse(cls):
+        return lambda value, _: None if is_nothing(value) else structure(value, cls)
+    return lambda value, _: None if value is None else structure(value, cls)
 
 
-def _inner_sparse(cls: Any) -> Any:
-    """The Sparse class of `Sparse | None`; None for other types."""
+def _optional(cls: Any) -> Any:
+    """X of `X | None`; None for other types."""
     inner = [arg for arg in get_args(cls) if arg is not type(None)]
     optional = get_origin(cls) in {Union, types.UnionType} and len(inner) == 1
-    return inner[0] if optional and _is_sparse(inner[0]) else None
+    return inner[0] if optional else None
 
 
 def _is_sparse(cls: Any) -> bool:
@@ -223,7 +235,7 @@ def _make_converter(*, detailed: bool) -> Converter:
     converter.register_structure_hook_factory(_is_model, _model_hook)
     converter.register_structure_hook_factory(_is_sparse, _sparse_hook)
     converter.register_structure_hook_factory(
-        lambda cls: _inner_sparse(cls) is not None, _maybe_sparse_hook
+        lambda cls: _optional(cls) is not None, _optional_hook
     )
     converter.register_unstructure_hook_factory(_is_request, _plain_dump_hook)
     converter.register_unstructure_hook_factory(_is_model, _model_dump_hook)

@@ -8,7 +8,7 @@ import logging
 import platform
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
@@ -43,7 +43,7 @@ _kept: ContextVar[list[wire.Response[Any]] | None] = ContextVar("kept", default=
 
 
 @contextmanager
-def keeping_responses() -> Iterator[list[wire.Response[Any]]]:
+def keeping_responses() -> Generator[list[wire.Response[Any]]]:
     """Keep the answers of all calls that succeed within the block, in this context."""
     kept: list[wire.Response[Any]] = []
     token = _kept.set(kept)
@@ -305,6 +305,8 @@ class _Attempt:
         options, transport, gate = self.options, self.transport, self.connections.gate
         await gate.enter(options.priority or Priority.INTERACTIVE, self.deadline)
         try:
+            if transport.closed:
+                raise ClientClosedError("The client was closed while the call waited for its turn.")
             self._phase = "connect"
             left = self.deadline - transport.runtime.monotonic()
             if left <= 0:
