@@ -404,11 +404,6 @@ class JobStoppedError(CubiCasaError):
     stopped. The cause is chained (`__cause__`), and its outcome and retry_at are copied here.
     """
 
-    def __init__(self, message: str, cause: CubiCasaError | None = None) -> None:
-        super().__init__(message, outcome=cause.outcome if cause else None)
-        self.__cause__ = cause
-        self.retry_at = cause.retry_at if cause else None
-
 
 def _with_fields(text: str, faults: Sequence[FieldError]) -> str:
     shown = [str(fault) for fault in faults[:10]]

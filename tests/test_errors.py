@@ -17,14 +17,11 @@ from cubicasa_async import errors
 from cubicasa_async.errors import (
     AnswerError,
     Attempt,
-    BadRequestError,
     CallTimeoutError,
     CubiCasaError,
     FieldError,
     InvalidInputError,
-    JobStoppedError,
     Outcome,
-    RateLimitError,
     Undecodable,
     UndecodableItemsError,
 )
@@ -117,8 +114,6 @@ def make(cls: type[CubiCasaError]) -> CubiCasaError:
         error = cls("Unreadable.", [Undecodable({"id": 1}, tuple(FAULTS))], 1)
     elif issubclass(cls, InvalidInputError):
         error = cls("Refused.", FAULTS)
-    elif issubclass(cls, JobStoppedError):
-        error = cls("Stopped.", make(RateLimitError))
     else:
         error = cls("It failed.")
     error.attempts = ATTEMPTS
@@ -166,14 +161,6 @@ def test_a_timeout_is_also_the_standard_one() -> None:
     assert issubclass(CallTimeoutError, TimeoutError)
     with pytest.raises(TimeoutError):
         raise CallTimeoutError("Too long.", outcome=Outcome.UNKNOWN)
-
-
-def test_a_stopped_job_takes_over_what_is_known_of_its_cause() -> None:
-    cause = make(BadRequestError)
-    stopped = JobStoppedError("Stopped.", cause)
-    assert stopped.__cause__ is cause
-    assert (stopped.outcome, stopped.retry_at) == (cause.outcome, cause.retry_at)
-    assert JobStoppedError("Stopped.").outcome is Outcome.NOT_SENT
 
 
 def test_an_error_may_be_made_without_a_message() -> None:

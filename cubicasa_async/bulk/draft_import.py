@@ -340,7 +340,10 @@ class _Import:
 def _stopped(error: CubiCasaError) -> CubiCasaError:
     if isinstance(error, (InvalidInputError, JournalError)):
         return error
-    return JobStoppedError(f"The job stopped before its end. {error.message}", error)
+    message = f"The job stopped before its end. {error.message}"
+    stopped = JobStoppedError(message, outcome=error.outcome)
+    stopped.retry_at, stopped.__cause__ = error.retry_at, error
+    return stopped
 
 
 def _is_of_the_row(error: CubiCasaError) -> TypeGuard[AnswerError]:

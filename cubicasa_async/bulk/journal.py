@@ -143,7 +143,7 @@ class Journal:
     """
 
     def __init__(self, path: str | Path, *, target: str, now: Callable[[], float]) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._target = target
         self._now = now
         self._run = 0

@@ -6,9 +6,9 @@ import codecs
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
@@ -19,9 +19,13 @@ from rich.text import Text
 from cubicasa_async.bulk.outcomes import KINDS, RowOutcome
 from cubicasa_async.resources.order import Order
 
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="JSON lines, as when the output is piped."
-)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(command: F) -> F:
+    """The option `--json`."""
+    text = "JSON lines, as when the output is piped."
+    return click.option("--json", "as_json", is_flag=True, help=text)(command)
 
 
 def wants_json(asked: bool) -> bool:

@@ -242,10 +242,10 @@ def _make_converter(*, detailed: bool) -> Converter:
     return converter
 
 
-converter = _make_converter(detailed=False)
+converter: Converter = _make_converter(detailed=False)
 """Where a type's decoding is defined. Register a hook here and on `detailed` to extend it."""
 
-detailed = _make_converter(detailed=True)
+detailed: Converter = _make_converter(detailed=True)
 """The same rules, slower, with the path of every fault."""
 
 

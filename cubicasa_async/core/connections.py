@@ -88,7 +88,7 @@ class Connections:
     def __init__(
         self, config: Config, runtime: Runtime, user_agent: str, borrowed: Borrowed | None
     ) -> None:
-        self.gate = Gate(config.concurrency, runtime)
+        self.gate: Gate = Gate(config.concurrency, runtime)
         self._owned = borrowed is None
         self._connector = (
             aiohttp.TCPConnector(limit=0, ssl=config.ssl)
@@ -98,8 +98,10 @@ class Connections:
         tracing = aiohttp.TraceConfig()
         tracing.on_request_headers_sent.append(_mark_sent)
         inherited = [] if borrowed is None else borrowed.trace_configs
-        self.plain = self._session(config, user_agent, inherited)
-        self.traced = self._session(config, user_agent, [*inherited, tracing])
+        self.plain: aiohttp.ClientSession = self._session(config, user_agent, inherited)
+        self.traced: aiohttp.ClientSession = self._session(
+            config, user_agent, [*inherited, tracing]
+        )
         self._keeper = self._keep()
 
     def _session(

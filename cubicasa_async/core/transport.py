@@ -37,7 +37,7 @@ from cubicasa_async.errors import (
 )
 
 T = TypeVar("T")
-logger = logging.getLogger("cubicasa_async")
+logger: logging.Logger = logging.getLogger("cubicasa_async")
 
 _kept: ContextVar[list[wire.Response[Any]] | None] = ContextVar("kept", default=None)
 
@@ -87,7 +87,7 @@ class Transport:
         )
         self._opened = False
         self._made_at = _first_frame_outside()
-        self.closed = False
+        self.closed: bool = False
 
     def __del__(self) -> None:
         if getattr(self, "_opened", False) and not self.closed:

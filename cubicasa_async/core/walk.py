@@ -79,8 +79,8 @@ class Walk(Generic[T]):
     """
 
     def __init__(self, offset: int = 0, seen: Sequence[str] = ()) -> None:
-        self.offset = offset
-        self.done = False
+        self.offset: int = offset
+        self.done: bool = False
         self._recent: deque[str] = deque()
         self._seen: set[str] = set()
         self._forgot = bool(seen)

@@ -88,7 +88,7 @@ class Asker:
         self._options = options
         declared = {endpoint.operation: endpoint for endpoint in ENDPOINTS}
         self._endpoints = {**declared, **corrected(client.config.paths)}
-        self.calls = 0
+        self.calls: int = 0
 
     def omit(self, operation: str, why: str) -> Seen:
         """What is known of an operation that is not asked."""

@@ -21,10 +21,10 @@ from multidict import MultiMapping
 try:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
-        "The sandbox needs jsonschema: pip install 'cubicasa-async[sandbox]'", name=error.name
-    ) from error
+        "The sandbox needs jsonschema: pip install 'cubicasa-async[sandbox]'", name=_error.name
+    ) from _error
 
 __all__ = ["PREFIX", "Contract", "Match", "Operation", "Problem", "Problems", "parse_json"]
 

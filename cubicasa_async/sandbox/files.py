@@ -64,7 +64,7 @@ class FileHost:
 
     def reset(self) -> None:
         """Forget what was seen."""
-        self.saw_key = False
+        self.saw_key: bool = False
         self.fetches: list[Fetch] = []
 
     def content(self, path: str) -> bytes:

@@ -74,15 +74,15 @@ class Sandbox:
             raise ValueError("The api_key has to be printable ASCII and not empty.")
         if max_limit < 1:
             raise ValueError(f"max_limit is at least 1, not {max_limit}.")
-        self.api_key = api_key or f"sandbox-{secrets.token_hex(16)}"
+        self.api_key: str = api_key or f"sandbox-{secrets.token_hex(16)}"
         self.reading = reading
         self.max_limit = max_limit
         self._clock = clock or time.time
-        self.ledger = Ledger()
-        self.faults = FaultPlan(seed)
-        self.world = World(self._clock, seed)
-        self.contract = Contract.load()
-        self.file_host = FileHost(host)
+        self.ledger: Ledger = Ledger()
+        self.faults: FaultPlan = FaultPlan(seed)
+        self.world: World = World(self._clock, seed)
+        self.contract: Contract = Contract.load()
+        self.file_host: FileHost = FileHost(host)
         self._listener = Listener(self._handle, host, port)
 
     @property

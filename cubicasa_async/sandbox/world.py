@@ -179,7 +179,7 @@ class World:
         self.users: NewestFirst[User] = NewestFirst()
         self.offices: NewestFirst[Office] = NewestFirst()
         self.change_requests: NewestFirst[ChangeRequest] = NewestFirst()
-        self.company = {"name": "Sandbox Company", "email": "manager@sandbox.test"}
+        self.company: dict[str, str] = {"name": "Sandbox Company", "email": "manager@sandbox.test"}
         self.package: dict[str, Any] = {"package_type": "base", "add_ons": []}
         self.webhook_urls: list[str] = []
         self.webhook_triggers: list[str] = []

@@ -466,6 +466,7 @@ class TestFaultsOfAllRows:
         assert outcomes == []
         assert error.outcome is Outcome.REFUSED
         assert isinstance(error.__cause__, AuthenticationError)
+        assert error.outcome is error.__cause__.outcome
         assert len(sandbox.ledger) == 1
 
     @pytest.mark.parametrize("concurrency", [1, 8])
