@@ -6,7 +6,6 @@ crash between the two leaves a row in doubt, which the next run settles by looki
 
 from __future__ import annotations
 
-import asyncio
 import enum
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -152,7 +151,7 @@ class Journal:
         self._do = self._file.do
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self._acquire)
+        self._acquire()
         try:
             await self._file.open()
             self._run = await self._do(self._begin_run)

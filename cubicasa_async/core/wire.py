@@ -64,6 +64,11 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether the body said how long it is, so that a cut one was noticed on its way."""
+        return not {"content-length", "transfer-encoding"}.isdisjoint(self.headers)
+
 
 @attrs.frozen
 class Response(Generic[T]):

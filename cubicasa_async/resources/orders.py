@@ -270,6 +270,9 @@ class Orders(Resource):
 
 def _read_combined_pdf(endpoint: Endpoint[CombinedPdf], answer: wire.Answer) -> CombinedPdf:
     if 200 <= answer.status <= 299 and answer.body.lstrip()[:5] == b"%PDF-":
+        if not answer.is_measured and b"%%EOF" not in answer.body[-1024:]:
+            problem = FieldError("$", "the PDF ends too early")
+            raise wire.unexpected(endpoint, answer, (problem,), incomplete=True)
         return CombinedPdf(content=answer.body)
     named = codec.as_mapping(wire.read_value(endpoint, answer))
     for key in ("url", "download_url", "pdf_url"):

@@ -191,6 +191,38 @@ async def test_a_full_disk_stops_the_job_at_its_next_intent(path: Path) -> None:
     assert on_disk(path) == {"K00000": ("new", 0)}
 
 
+async def test_errors_are_sentences_with_the_file_and_what_to_do(path: Path) -> None:
+    async with journal(path):
+        with pytest.raises(JournalError) as caught:
+            async with journal(path):
+                raise AssertionError
+    assert str(caught.value) == (
+        f"The journal {path} is in use by another run. Wait for it, or name another."
+    )
+    with pytest.raises(JournalError) as caught:
+        async with journal(path, target="https://other.example/api"):
+            raise AssertionError
+    assert str(caught.value) == (
+        f"The journal {path} belongs to a job against {TARGET}, not against "
+        "https://other.example/api. Name another journal."
+    )
+    async with journal(path) as opened:
+        with sqlite3.connect(path) as db:
+            db.execute("DROP TABLE drafts")
+        db.close()
+        with pytest.raises(JournalError) as caught:
+            await opened.counts()
+    assert str(caught.value) == (
+        f"The journal {path} failed: no such table: drafts. Nothing is sent without it; see to "
+        "the disk and run the job again."
+    )
+    path.write_text("a file")
+    with pytest.raises(JournalError) as caught:
+        async with journal(path):
+            raise AssertionError
+    assert str(caught.value) == f"{path} is not a journal. Name another file."
+
+
 async def test_a_row_of_the_same_run_repeats_and_one_of_an_earlier_run_does_not(
     path: Path,
 ) -> None:
@@ -252,6 +284,48 @@ async def test_doubts_are_of_this_run_and_come_in_pages(path: Path) -> None:
         assert await second.last_doubt() == 1000.0
         await claim(second, "D", line=7)
         assert await second.doubts("", 10) == [Doubt("D", 7, "{}", None, "lost", 1, ())]
+
+
+async def test_no_doubt_has_no_time(opened: Journal) -> None:
+    assert await opened.last_doubt() is None
+    await claim(opened, "A")
+    await opened.settle("A", State.CREATED, order_id="order-1")
+    assert await opened.last_doubt() is None
+
+
+async def test_a_row_that_comes_again_tells_what_became_of_it(path: Path) -> None:
+    known = Claim(State.CREATED, "order-1", changed=False, repeats=2, orders=(), sends=1)
+    async with journal(path) as first:
+        await claim(first, "A", line=2)
+        await first.intend("A")
+        await first.settle("A", State.CREATED, order_id="order-1")
+        assert await claim(first, "A", line=3) == known
+    async with journal(path) as second:
+        assert await claim(second, "A", line=4) == attrs.evolve(known, repeats=None)
+
+
+async def test_a_doubt_tells_all_that_is_known_of_its_row(opened: Journal) -> None:
+    await claim(opened, "A", "{a}", line=4)
+    await opened.intend("A")
+    await opened.note_orders([("o2", "A"), ("o1", "A"), ("o3", "B")], 1)
+    assert await opened.doubts("", 10) == [Doubt("A", 4, "{a}", None, "", 1, ("o1", "o2"))]
+    await opened.settle("A", State.UNKNOWN, order_id="o2", reason="lost")
+    assert await opened.doubts("", 10) == [Doubt("A", 4, "{a}", "o2", "lost", 1, ("o1", "o2"))]
+
+
+async def test_runs_are_counted_from_one(path: Path) -> None:
+    for _ in range(3):
+        async with journal(path) as opened:
+            await claim(opened, "A")
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT run FROM drafts").fetchall() == [(3,)]
+        assert db.execute("SELECT value FROM job WHERE name = 'run'").fetchall() == [("3",)]
+    db.close()
+
+
+async def test_all_orders_that_an_earlier_look_had_seen_are_counted(opened: Journal) -> None:
+    await opened.note_orders([("o1", "A"), ("o2", "A")], 1)
+    assert await opened.note_orders([("o1", "A"), ("o2", "A"), ("o3", "A")], 2) == 2
 
 
 async def test_orders_of_an_earlier_look_are_told_from_new_ones(opened: Journal) -> None:

@@ -136,6 +136,43 @@ def test_it_becomes_one_of_ours_and_its_outcome_is_never_too_good(cls: type[Exce
     assert failures.translate(make(cls), sent=False, has_effect=True).outcome is NOT_SENT
 
 
+SENTENCES: dict[type[Exception], str] = {
+    aiohttp.InvalidURL: "The URL cannot be called; check the base URL.",
+    aiohttp.NonHttpUrlClientError: "The URL cannot be called; check the base URL.",
+    aiohttp.ClientConnectorCertificateError: (
+        "The server's certificate could not be verified, so nothing was sent."
+    ),
+    aiohttp.ServerFingerprintMismatch: (
+        "The server's certificate could not be verified, so nothing was sent."
+    ),
+    aiohttp.ClientConnectorSSLError: "No secure connection could be made to the server.",
+    aiohttp.ClientProxyConnectionError: "The proxy could not be used; check its address.",
+    aiohttp.ClientHttpProxyError: "The proxy could not be used; check its address.",
+    aiohttp.ClientConnectorDNSError: ("The server's name could not be found; check the base URL."),
+    aiohttp.ClientConnectorError: (
+        "No connection could be made to the server; check address and network."
+    ),
+    aiohttp.ConnectionTimeoutError: "Connecting to the server took too long.",
+    aiohttp.SocketTimeoutError: "The server took too long to answer.",
+    aiohttp.ContentTypeError: "What came back is not a well-formed HTTP answer.",
+    aiohttp.ClientPayloadError: "The answer was cut off or damaged on its way.",
+    zlib.error: "The answer was cut off or damaged on its way.",
+    aiohttp.ServerDisconnectedError: "The connection broke before the answer came.",
+    ConnectionResetError: "The connection broke before the answer came.",
+    ValueError: "The answer cannot be read: unexpected Content-Encoding 'br'.",
+    RuntimeError: "The call failed on its way.",
+}
+DOUBT = " Whether it took effect is unknown: look before you repeat it."
+
+
+@pytest.mark.parametrize("cls", SENTENCES, ids=lambda cls: cls.__name__)
+def test_it_says_in_a_sentence_what_happened_and_what_to_do(cls: type[Exception]) -> None:
+    assert str(failures.translate(make(cls), sent=None, has_effect=False)) == SENTENCES[cls]
+    with_effect = failures.translate(make(cls), sent=None, has_effect=True)
+    doubt = DOUBT if with_effect.outcome is DOUBTFUL else ""
+    assert str(with_effect) == SENTENCES[cls] + doubt
+
+
 @pytest.mark.parametrize("cls", EXPECTED, ids=lambda cls: cls.__name__)
 def test_an_attempt_catches_it(cls: type[Exception]) -> None:
     assert issubclass(cls, failures.FOREIGN)

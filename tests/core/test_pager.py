@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from cubicasa_async import AsyncCubiCasa, Effect, Evidence, Order, Pager
 from cubicasa_async.core.endpoint import Endpoint
 from cubicasa_async.core.paging import Cursor, read_page
-from cubicasa_async.core.walk import Page
+from cubicasa_async.core.walk import Page, Record
 from cubicasa_async.core.wire import Answer
 from cubicasa_async.errors import (
     DecodeError,
@@ -89,6 +91,33 @@ def test_what_is_no_page_is_refused(body: Any, fields: list[str]) -> None:
     assert [problem.field for problem in caught.value.problems] == fields
 
 
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ({"items": {}, "pagination": {"has_more": False}}, "$.items: expected a list"),
+        ({"items": [], "pagination": {}}, "$.pagination.has_more: expected true or false"),
+        (page([], next_offset=True), "$.pagination.next_offset: expected a whole number"),
+        (page([7] * 10_001), "$.items: 10001 items on one page are too many"),
+    ],
+    ids=["items", "has_more", "next_offset", "too many"],
+)
+def test_a_refused_page_says_what_is_wrong_with_it(body: Any, fault: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        read(body)
+    assert [str(problem) for problem in caught.value.problems] == [fault]
+
+
+def test_a_page_may_hold_ten_thousand_items() -> None:
+    assert len(read(page([7] * 10_000)).undecodable) == 10_000
+
+
+def test_items_of_no_class_are_given_as_they_came() -> None:
+    raw: Endpoint[Any] = attrs.evolve(LIST, response=None)
+    body = json.dumps(page([{"id": "a", "more": 1}, 7])).encode()
+    found = read_page(raw, Answer(200, {}, body), 0)
+    assert found.records == (Record("a", {"id": "a", "more": 1}), Record("7", 7))
+
+
 async def test_awaiting_gives_one_page_of_the_size_that_was_asked_for(
     client: AsyncCubiCasa, sandbox: Sandbox
 ) -> None:
@@ -128,8 +157,9 @@ async def test_a_page_size_below_one_is_refused(limit: int, client: AsyncCubiCas
 async def test_a_pager_is_iterated_over_once() -> None:
     one = pager(Listing(5).fetch)
     assert len(await rest(one)) == 5
-    with pytest.raises(PagingError, match="already iterated over"):
+    with pytest.raises(PagingError) as caught:
         await rest(one)
+    assert str(caught.value) == "This pager was already iterated over. Make a new one."
 
 
 async def test_pages_hold_each_record_once() -> None:
@@ -137,6 +167,8 @@ async def test_pages_hold_each_record_once() -> None:
     pages = [one async for one in pager(listing.fetch).pages()]
     assert [item for one in pages for item in one.items] == listing.keys
     assert [one.has_more for one in pages] == [True] * (len(pages) - 1) + [False]
+    assert {one.offset for one in pages} <= {offset for offset, _ in listing.asked}
+    assert len({one.offset for one in pages}) == len(pages)
 
 
 @given(
@@ -221,8 +253,9 @@ async def test_a_cursor_of_another_list_or_other_filters_is_refused(
         lambda: client.orders.list(status="Draft", cursor=cursor),
         lambda: pager(Listing(1).fetch, cursor=cursor),
     ):
-        with pytest.raises(InvalidInputError, match="another list or other filters"):
+        with pytest.raises(InvalidInputError) as caught:
             refused()
+        assert str(caught.value) == "The cursor belongs to another list or other filters."
     assert len(sandbox.ledger) == 0
 
 
@@ -230,6 +263,21 @@ async def test_a_cursor_of_another_list_or_other_filters_is_refused(
 def test_any_other_text_is_no_cursor(text: str) -> None:
     with pytest.raises(InvalidInputError, match="The cursor is"):
         Cursor.load(text)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ('[2, "things.list", [], 0, []]', "of another version"),
+        ('[1, "things.list", [], -1, []]', "of another version"),
+        ('[1, "things.list", [], "0", []]', "not one"),
+    ],
+)
+def test_a_cursor_of_another_shape_or_version_is_told_apart(fields: str, says: str) -> None:
+    text = base64.urlsafe_b64encode(fields.encode()).decode()
+    with pytest.raises(InvalidInputError) as caught:
+        Cursor.load(text)
+    assert str(caught.value) == f"The cursor is {says} of this library."
 
 
 @pytest.mark.parametrize(
@@ -271,7 +319,20 @@ async def test_unreadable_items_are_told_after_all_others_were_given(
     assert [one.raw for one in error.items] == [BAD, 7]
     assert [one.problems[0].field for one in error.items] == ["$.items[1].id", "$.items[3]"]
     assert "$.items[1].id: expected text, found null" in str(error)
+    assert error.message == (
+        "orders.list: 2 entries of the list could not be read; all others were given."
+    )
     assert error.cursor is not None
+
+
+async def test_a_pager_is_not_strict_unless_told_to_be() -> None:
+    async def fetch(offset: int, limit: int) -> Page[Any]:
+        return read(MIXED)
+
+    given: list[Any] = []
+    with pytest.raises(UndecodableItemsError):
+        await take(pager(fetch), given)
+    assert [one.id for one in given] == ["good", "fine"]
 
 
 async def test_a_strict_pager_fails_at_the_first_unreadable_item(

@@ -147,6 +147,7 @@ def test_it_waits_as_long_as_the_server_asks_and_no_less_than_its_own_wait() -> 
     assert decided(wait=1.0, retry_after=7.0) == Sleep(7.0)
     assert decided(wait=9.0, retry_after=7.0) == Sleep(9.0)
     assert decided(wait=1.0, retry_after=0.0) == Sleep(1.0)
+    assert decided(wait=0.2, retry_after=None) == Sleep(0.2)
 
 
 def test_it_does_not_sleep_up_to_or_beyond_the_deadline() -> None:
@@ -154,6 +155,17 @@ def test_it_does_not_sleep_up_to_or_beyond_the_deadline() -> None:
     assert isinstance(decided(wait=1.0, now=59.0), Stop)
     assert isinstance(decided(retry_after=3600.0), Stop)
     assert decided(retry_after=3600.0, deadline=float("inf")) == Sleep(3600.0)
+
+
+def test_a_stop_says_why() -> None:
+    error = failed(ConnectionLostError, Outcome.UNKNOWN)(Effect.CREATE)
+    unsafe = decide(
+        Effect.CREATE, error, tries=1, retries=3, wait=1.0, retry_after=None, now=0.0, deadline=60.0
+    )
+    assert unsafe == Stop("a repeat is not safe or cannot help")
+    assert decided(tries=4, retries=3) == Stop("all attempts are used up")
+    late = Stop("the deadline comes before the next attempt may start")
+    assert decided(retry_after=3600.0) == late
 
 
 @given(

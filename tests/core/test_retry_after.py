@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -65,6 +67,34 @@ def test_a_date_is_measured_on_the_clock_of_the_server() -> None:
 def test_any_text_is_either_nothing_or_a_bounded_wait(value: str) -> None:
     found = seconds(value)
     assert found is None or 0.0 <= found <= DAY
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This machine stands where the time is not that of Greenwich."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("the zone of a process cannot be set here")
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC-9")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Thu, 01 Jan 2026 12:00:30 GMT",
+        "Thu, 01 Jan 2026 12:00:30 -0000",
+        "Thu Jan  1 12:00:30 2026",
+    ],
+)
+def test_a_date_is_read_alike_wherever_this_machine_stands(value: str) -> None:
+    date = parse_http_date(value)
+    assert date is not None
+    assert date == NOW + timedelta(seconds=30)
+    assert date.tzinfo is UTC
 
 
 @given(st.text())

@@ -220,3 +220,178 @@ def test_an_off_by_one_is_found_out_once_and_then_known() -> None:
     listing = Listing(1000, Reading.SKIPPING)
     walked(listing, 50)
     assert len(listing.asked) <= 2 + 1 + -(-950 // 48)
+
+
+def feed(
+    walk: Walk[str], keys: str, next_offset: int | None = None, *, has_more: bool = True
+) -> str:
+    """Answer what the walk asks for; gives what it gives."""
+    if next_offset is None:
+        next_offset = walk.offset + len(keys)
+    records = tuple(Record(key, key) for key in keys)
+    return "".join(
+        record.key for record in walk.accept(Page(records, walk.offset, has_more, next_offset))
+    )
+
+
+def started(keys: str = "abcdefgh") -> Walk[str]:
+    """A walk that was given one page."""
+    walk: Walk[str] = Walk()
+    assert walk.done is False
+    assert feed(walk, keys) == keys
+    return walk
+
+
+def test_each_page_is_asked_for_one_record_early() -> None:
+    assert started().offset == 7
+    assert started("a").offset == 0
+
+
+def test_a_page_that_shares_nothing_is_asked_for_again_ever_further_back() -> None:
+    walk: Walk[str] = Walk(100, "ab")
+    asked = [walk.offset]
+    for _ in range(4):
+        assert feed(walk, "xyz", 103) == ""
+        asked.append(walk.offset)
+    assert asked == [100, 99, 98, 96, 92]
+
+
+def test_even_the_second_record_of_a_list_proves_nothing_by_itself() -> None:
+    walk = started("ab")
+    assert walk.offset == 1
+    assert feed(walk, "xy", 3) == ""
+    assert walk.offset == 0
+
+
+def test_after_an_off_by_one_each_page_is_asked_for_two_records_early() -> None:
+    walk = started()
+    assert feed(walk, "jkl", 10) == ""
+    assert feed(walk, "hijk", 10) == "ijk"
+    assert walk.offset == 8
+
+
+def test_stepping_back_further_is_no_sign_of_an_off_by_one() -> None:
+    walk = started()
+    assert feed(walk, "lmn", 10) == ""
+    assert feed(walk, "klm", 9) == ""
+    assert feed(walk, "hijk", 9) == "ijk"
+    assert walk.offset == 8
+
+
+def test_short_pages_after_stepping_back_are_no_standstill() -> None:
+    walk = started()
+    assert feed(walk, "z", 8) == ""
+    assert (walk.offset, feed(walk, "h", 7)) == (6, "")
+    for offset in (5, 3, 1):
+        assert (walk.offset, feed(walk, "z", 6)) == (offset, "")
+        assert (walk.offset, feed(walk, "h", offset)) == (offset - 1, "")
+    assert feed(walk, "hi", has_more=False) == "i"
+    assert walk.done
+
+
+@pytest.mark.parametrize(("next_offset", "accepted"), [(-1, 2), (0, 3), (1, 3), (3, 3)])
+def test_an_offset_may_stand_still_twice_and_not_thrice(next_offset: int, accepted: int) -> None:
+    walk: Walk[str] = Walk()
+    for number in range(accepted):
+        assert feed(walk, "abc", next_offset) == ("" if number else "abc")
+    with pytest.raises(PagingError) as caught:
+        feed(walk, "abc", next_offset)
+    assert str(caught.value) == (
+        "The server says that more records follow, but its next offset "
+        f"({next_offset}) does not advance. The walk was stopped."
+    )
+
+
+@pytest.mark.parametrize("keys", ["", "abc"])
+def test_a_hundred_pages_without_a_new_record_are_borne_and_no_more(keys: str) -> None:
+    walk: Walk[str] = Walk()
+    if keys:
+        assert feed(walk, keys, 10) == keys
+    for number in range(100):
+        assert feed(walk, keys, 20 + 10 * number) == ""
+    with pytest.raises(PagingError) as caught:
+        feed(walk, keys, 2000)
+    assert str(caught.value) == (
+        "The server says that more records follow, but 100 pages in a row held none that is new. "
+        "The walk was stopped."
+    )
+
+
+def test_a_walk_steps_back_a_hundred_times_in_a_row_and_no_more() -> None:
+    walk: Walk[str] = Walk(2**200, "abc")
+    for _ in range(100):
+        assert feed(walk, "xyz") == ""
+    with pytest.raises(PagingError, match="100 pages in a row held none that is new"):
+        feed(walk, "xyz")
+
+
+def test_many_pages_with_something_new_have_no_bound() -> None:
+    listing = Listing(1000)
+    assert walked(listing, 5) == listing.keys
+
+
+def test_the_keys_given_last_are_told_oldest_first() -> None:
+    assert started("abcdef").recent(2) == ["e", "f"]
+    assert started("abc").recent(10) == ["a", "b", "c"]
+    assert Walk(9, "abc").recent(2) == ["b", "c"]
+
+
+FORGOTTEN = "The list moved further between two pages than the walk remembers."
+ANEW = " Walk it anew from its start."
+
+
+@pytest.mark.parametrize("new", ["x", "xy", "xyz"])
+def test_records_before_what_a_cursor_knows_are_a_gap(new: str) -> None:
+    walk: Walk[str] = Walk(40, "abc")
+    with pytest.raises(GapError) as caught:
+        feed(walk, new + "abc")
+    assert str(caught.value) == FORGOTTEN + ANEW
+
+
+def test_a_list_of_which_a_cursor_knows_nothing_any_more_is_a_gap() -> None:
+    walk: Walk[str] = Walk(2, "abc")
+    assert feed(walk, "uvw") == feed(walk, "tuv") == ""
+    assert walk.offset == 0
+    with pytest.raises(GapError) as caught:
+        feed(walk, "stu")
+    assert str(caught.value) == (
+        "The list changed so much between two pages that nothing seen before is left in sight."
+        + ANEW
+    )
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A walk remembers no more than so many records."""
+    monkeypatch.setattr(module, "_REMEMBERED", 8)
+    return 8
+
+
+@pytest.mark.usefixtures("memory")
+def test_a_list_at_rest_needs_no_memory_of_all_of_it() -> None:
+    listing = Listing(100)
+    assert walked(listing, 6) == listing.keys
+
+
+@pytest.mark.usefixtures("memory")
+def test_what_was_forgotten_is_not_given_again() -> None:
+    walk = started("abcdef")
+    assert feed(walk, "fghijk") == "ghijk"
+    with pytest.raises(GapError) as caught:
+        feed(walk, "cdefgh")
+    assert str(caught.value) == FORGOTTEN + ANEW
+
+
+@pytest.mark.usefixtures("memory")
+@pytest.mark.parametrize("new", ["x", "xy"])
+def test_a_walk_that_was_overtaken_must_remember_all_of_it(new: str) -> None:
+    walk = started("abcdef"[: 7 - len(new)])
+    assert feed(walk, new + walk.recent(1)[0]) == new
+    assert len(walk.recent(100)) == 7
+    assert feed(walk, walk.recent(1)[0] + "1") == "1"
+    with pytest.raises(GapError) as caught:
+        feed(walk, walk.recent(1)[0] + "2")
+    assert str(caught.value) == (
+        "The list moved while it was walked, and the walk does not remember enough of it to give "
+        "no record twice." + ANEW
+    )

@@ -31,7 +31,9 @@ class Good:
     def head(self, framing: str | None = None, *, status: str = "200 OK") -> bytes:
         """The header block."""
         framing = framing or f"Content-Length: {len(self.body)}"
-        return f"HTTP/1.1 {status}\r\nContent-Type: {self.content_type}\r\n{framing}\r\n\r\n".encode()
+        return (
+            f"HTTP/1.1 {status}\r\nContent-Type: {self.content_type}\r\n{framing}\r\n\r\n".encode()
+        )
 
 
 @attrs.frozen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ import attrs
 from cubicasa_async.config import Settings
 from cubicasa_async.sandbox import Fault, Sandbox
 from tests.faults.calls import Call
-from tests.faults.server import FaultServer, Line, Script
+from tests.faults.server import FaultServer, Script
 from tests.support.canary import CANARY
 
 PEM: Final = Path(__file__).parents[1] / "support" / "localhost.pem"
@@ -141,21 +141,21 @@ def by_proxy(script: Script, target: str) -> Open:
 
 
 @asynccontextmanager
-async def refused(_: Call) -> AsyncIterator[Place]:
+async def refused(_: Call) -> AsyncGenerator[Place]:
     """A port where nobody listens."""
     with _bound() as port:
         yield Place(f"http://127.0.0.1:{port}/v3")
 
 
 @asynccontextmanager
-async def proxy_refused(_: Call) -> AsyncIterator[Place]:
+async def proxy_refused(_: Call) -> AsyncGenerator[Place]:
     """A proxy's port where nobody listens."""
     with _bound() as port:
         yield Place("https://127.0.0.1:1/v3", settings={"proxy": f"http://127.0.0.1:{port}"})
 
 
 @asynccontextmanager
-async def never_accepted(_: Call) -> AsyncIterator[Place]:
+async def never_accepted(_: Call) -> AsyncGenerator[Place]:
     """A port whose connections are made by the system and never taken up by a program."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
         port = listening.getsockname()[1]
@@ -163,7 +163,7 @@ async def never_accepted(_: Call) -> AsyncIterator[Place]:
 
 
 @asynccontextmanager
-async def queue_full(_: Call) -> AsyncIterator[Place]:
+async def queue_full(_: Call) -> AsyncGenerator[Place]:
     """A port whose queue of connections is full, so that nothing answers: a black hole."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listening:
         address = listening.getsockname()
@@ -184,7 +184,7 @@ def _filler(address: Any) -> socket.socket:
 
 
 @asynccontextmanager
-async def nameless(_: Call) -> AsyncIterator[Place]:
+async def nameless(_: Call) -> AsyncGenerator[Place]:
     """A host whose name is not found. What the system would answer is answered here."""
     asked = socket.getaddrinfo
 
@@ -207,18 +207,3 @@ class _bound:  # noqa: N801 # a context manager
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
-
-
-def saying(
-    data: bytes | Callable[[Line], bytes], *, stays: bool = True, done: bool = True
-) -> Script:
-    """Read a request and say something, again and again; or once, and hang up."""
-
-    async def script(line: Line) -> None:
-        while True:
-            await line.request(done=done)
-            await line.say(data if isinstance(data, bytes) else data(line))
-            if not stays:
-                return
-
-    return script

@@ -195,7 +195,7 @@ CASES: dict[str, Case] = {
         lambda c: c.orders.combined_pdf(ORDER_ID),
         "GET",
         f"/orders/{ORDER_ID}/combined-pdf",
-        answered=b"%PDF-1.7 ...",
+        answered=b"%PDF-1.7 ... %%EOF",
         result=CombinedPdf,
     ),
     "orders.create_redraw": case(
