@@ -102,6 +102,15 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def mutation(session: nox.Session) -> None:
+    """How many small faults the tests find in the modules that the promise rests on."""
+    if os.name == "nt":
+        session.skip("mutmut needs fork, which this system does not have")
+    install(session, "test", "mutation")
+    session.run("python", "-m", "tests.mutation", *session.posargs)
+
+
+@nox.session
 def live(session: nox.Session) -> None:
     """What the service is like that the environment names; reads only, and needs its key."""
     if not os.environ.get("CUBICASA_API_KEY"):
