@@ -85,6 +85,14 @@ async def test_one_run_at_a_time(path: Path) -> None:
         assert await again.counts() == {}
 
 
+async def test_a_journal_may_be_closed_in_another_thread_than_it_was_opened_in(path: Path) -> None:
+    opened = journal(path)
+    await asyncio.to_thread(asyncio.run, opened.__aenter__())
+    await opened.close()
+    async with journal(path) as again:
+        assert await again.counts() == {}
+
+
 async def test_a_run_that_could_not_begin_leaves_the_journal_free(path: Path) -> None:
     async with journal(path):
         pass
