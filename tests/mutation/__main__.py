@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -148,7 +149,7 @@ def mutate(work: Path, wanted: Sequence[str]) -> None:
         try:
             mutmut.wait(LONGEST)
         except BaseException as exc:
-            os.killpg(mutmut.pid, 15)
+            os.killpg(mutmut.pid, signal.SIGTERM)
             mutmut.wait()
             if not isinstance(exc, subprocess.TimeoutExpired):
                 raise
@@ -287,9 +288,14 @@ def verdict(results: Sequence[Score], *, whole: bool) -> list[str]:
     return faults
 
 
+def _stop(signum: int, _: object) -> None:
+    sys.exit(128 + signum)
+
+
 def main(wanted: Sequence[str]) -> int:
     """Run it, print it, write it down; gives the exit code."""
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, _stop)  # or mutmut would run on by itself
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
         mutate(work, [f"*{name}*" for name in wanted])
