@@ -6,6 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
+from urllib.parse import urlencode
 
 import aiohttp
 
@@ -203,14 +204,15 @@ class AsyncCubiCasa:
             InvalidInputError: The method or path cannot be used. Nothing was sent.
             CubiCasaError: The call failed; see `outcome`.
         """
-        endpoint = raw_endpoint(method, path, effect, model)
-        return await self._transport.call(
-            endpoint,
-            options=options.over(self._options) if options else self._options,
-            query=query.items() if isinstance(query, Mapping) else query,
-            body=body,
-            read=wire.read if model else wire.read_anything,
-        )
+        with keeping_responses() as kept:
+            data = await self._transport.call(
+                raw_endpoint(method, path, effect, model),
+                options=options.over(self._options) if options else self._options,
+                query=urlencode(query),
+                body=body,
+                read=wire.read if model else wire.read_anything,
+            )
+        return last_response(kept, data)
 
     async def raw(
         self, operation: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from cubicasa_async.core.values import UNSET, wire_name, wire_names
+from cubicasa_async.core.models import wire_name, wire_names
+from cubicasa_async.core.values import UNSET
 from cubicasa_async.errors import FieldError, InvalidInputError
 
 T = TypeVar("T")

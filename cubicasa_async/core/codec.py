@@ -1,8 +1,9 @@
-"""JSON bytes to attrs classes and back, on one cattrs converter.
+"""JSON bytes to attrs classes and back, by the rules of one cattrs converter.
 
 Types are strict: nothing is coerced, a wrong type is refused with its JSON path. New fields and
-new enum values are kept. A good answer is decoded by a fast converter; a bad one is decoded a
-second time in detail, so that the error names every fault.
+new enum values are kept. What is well formed is read natively by the same rules (`core.native`),
+as long as nobody extends them; all else by the converter, and a bad answer once more in detail,
+so that the error names every fault.
 """
 
 from __future__ import annotations
@@ -11,24 +12,20 @@ import copy
 import re
 import types
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import repeat
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import attrs
 import msgspec
-from cattrs import BaseConverter, Converter
+from cattrs import BaseConverter
 from cattrs.errors import ClassValidationError, IterableValidationError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from cubicasa_async.core.values import (
-    Model,
-    OpenEnum,
-    Sparse,
-    is_nothing,
-    other_names,
-    wire_names,
-)
+from cubicasa_async.core.models import Model, Sparse, optional, other_names, put, wire_names
+from cubicasa_async.core.native import Listed, Native, Rules
+from cubicasa_async.core.values import OpenEnum, is_nothing
 from cubicasa_async.errors import FieldError
 
 T = TypeVar("T")
@@ -137,7 +134,7 @@ def _model_hook(cls: type[Model], converter: BaseConverter) -> Callable[[Any, An
         model = structure(fields, cls)
         if not fields.keys() <= known:
             extra = {key: item for key, item in fields.items() if key not in known}
-            object.__setattr__(model, "extra", extra)
+            put(model, "extra", extra)
         return model
 
     return hook
@@ -148,7 +145,7 @@ def _sparse_hook(cls: type[Sparse], converter: BaseConverter) -> Callable[[Any, 
     renamed = other_names(cls)
     types_by_name = get_type_hints(cls)
     objects = {
-        wire for name, wire in wire_names(cls).items() if _is_sparse(_optional(types_by_name[name]))
+        wire for name, wire in wire_names(cls).items() if _is_sparse(optional(types_by_name[name]))
     }
 
     def hook(value: Any, _: Any) -> Model:
@@ -163,25 +160,18 @@ def _sparse_hook(cls: type[Sparse], converter: BaseConverter) -> Callable[[Any, 
         }
         model: Model = structure(said, cls)
         if misshapen:
-            object.__setattr__(model, "extra", {**model.extra, **misshapen})
+            put(model, "extra", {**model.extra, **misshapen})
         return model
 
     return hook
 
 
 def _optional_hook(union: Any, converter: BaseConverter) -> Callable[[Any, Any], Any]:
-    cls = _optional(union)
+    cls = optional(union)
     structure = converter.get_structure_hook(cls)
     if _is_sparse(cls):
         return lambda value, _: None if is_nothing(value) else structure(value, cls)
     return lambda value, _: None if value is None else structure(value, cls)
-
-
-def _optional(cls: Any) -> Any:
-    """X of `X | None`; None for other types."""
-    inner = [arg for arg in get_args(cls) if arg is not type(None)]
-    optional = get_origin(cls) in {Union, types.UnionType} and len(inner) == 1
-    return inner[0] if optional else None
 
 
 def _is_sparse(cls: Any) -> bool:
@@ -210,6 +200,10 @@ def _plain_dump_hook(cls: type[Any], converter: BaseConverter) -> Callable[[Any]
     )
 
 
+def _is_optional(cls: Any) -> bool:
+    return optional(cls) is not None
+
+
 def _is_tuple(cls: Any) -> bool:
     return get_origin(cls) is tuple and get_args(cls)[1:] == (...,)
 
@@ -222,8 +216,8 @@ def _is_request(cls: Any) -> bool:
     return isinstance(cls, type) and attrs.has(cls) and not issubclass(cls, Model)
 
 
-def _make_converter(*, detailed: bool) -> Converter:
-    converter = Converter(detailed_validation=detailed)
+def _make_converter(*, detailed: bool) -> Rules:
+    converter = Rules(detailed_validation=detailed)
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook(bool, _bool)
     converter.register_structure_hook(int, _int)
@@ -234,18 +228,19 @@ def _make_converter(*, detailed: bool) -> Converter:
     converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
     converter.register_structure_hook_factory(_is_model, _model_hook)
     converter.register_structure_hook_factory(_is_sparse, _sparse_hook)
-    converter.register_structure_hook_factory(
-        lambda cls: _optional(cls) is not None, _optional_hook
-    )
+    converter.register_structure_hook_factory(lambda cls: optional(cls) is not None, _optional_hook)
     converter.register_unstructure_hook_factory(_is_request, _plain_dump_hook)
     converter.register_unstructure_hook_factory(_is_model, _model_dump_hook)
+    converter.extended = False
     return converter
 
 
-converter: Converter = _make_converter(detailed=False)
+converter: Rules = _make_converter(detailed=False)
 """Where a type's decoding is defined. Register a hook here and on `detailed` to extend it."""
 
-detailed: Converter = _make_converter(detailed=True)
+_native = Native(converter)
+
+detailed: Rules = _make_converter(detailed=True)
 """The same rules, slower, with the path of every fault."""
 
 
@@ -263,8 +258,29 @@ def parse(body: bytes) -> Any:
         raise CodecError((FieldError("$", "the JSON text is nested too deeply"),)) from None
 
 
+def read(body: bytes, cls: type[T]) -> T | None:
+    """JSON text to a model; None if it is not well formed throughout: see `parse`, `structure`."""
+    decode = _native.decoder(cls)
+    try:
+        return decode(body) if decode else None
+    except Exception:  # noqa: BLE001 # whatever it was, the converter says what is wrong
+        return None
+
+
+def read_listed(body: bytes, cls: type[T]) -> Listed[T] | None:
+    """JSON text to a page of a list; None if it is not well formed throughout."""
+    decode = _native.list_decoder(cls)
+    try:
+        return decode(body) if decode else None
+    except Exception:  # noqa: BLE001 # whatever it was, the converter says what is wrong
+        return None
+
+
 def structure(value: Any, cls: type[T], *, path: str = "$") -> T:
     """Plain objects to an attrs class. Raises CodecError with all faults, below `path`."""
+    if _native.reads(cls):
+        with suppress(Exception):
+            return _native.convert(value, cls)
     try:
         return converter.structure(value, cls)
     except Exception:  # noqa: BLE001 # whatever it was, the detailed decode says what is wrong

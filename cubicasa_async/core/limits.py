@@ -99,6 +99,20 @@ class Gate:
                 self._rate = None
                 self._admit()
 
+    def enter_at_once(self, deadline: float) -> bool:
+        """Take a place if one is free for whoever comes; `leave` gives it back.
+
+        Raises:
+            QueueTimeoutError: The pause lasts longer than until `deadline`.
+        """
+        now = self._runtime.monotonic()
+        if now < self._paused_until and deadline <= self._paused_until:
+            raise self._too_long()
+        if self._inside >= self._limit or self._waiting or self._delay(now) > 0:
+            return False
+        self._take(now)
+        return True
+
     async def enter(self, priority: Priority, deadline: float) -> None:
         """Wait for a place; `leave` gives it back.
 
@@ -109,12 +123,9 @@ class Gate:
         Raises:
             QueueTimeoutError: No place came free in time, or the pause lasts longer than that.
         """
-        now = self._runtime.monotonic()
-        if now < self._paused_until and deadline <= self._paused_until:
-            raise self._too_long()
-        if self._inside < self._limit and not self._waiting and self._delay(now) <= 0:
-            self._take(now)
+        if self.enter_at_once(deadline):
             return
+        now = self._runtime.monotonic()
         place = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, _Waiting(priority, next(self._order), place, deadline))
         self._admit()
@@ -136,7 +147,8 @@ class Gate:
     def leave(self) -> None:
         """Give a place back; the next who waits gets it when its turn comes."""
         self._inside -= 1
-        self._admit()
+        if self._waiting:
+            self._admit()
 
     def _delay(self, now: float) -> float:
         """Seconds until somebody may begin, as far as pause and rate are concerned."""

@@ -38,6 +38,18 @@ def read_page(endpoint: Endpoint[T], answer: wire.Answer, offset: int) -> Page[T
     Raises:
         AnswerError, DecodeError: The answer is no page at all.
     """
+    if endpoint.response is not None and wire.is_success(answer.status):
+        listed = codec.read_listed(answer.body, endpoint.response)
+        if listed is not None and len(listed.items) <= _MOST_ITEMS:
+            keys = [getattr(item, "id", None) for item in listed.items]
+            if all(keys):
+                head = listed.pagination
+                entries = tuple(listed.items)
+                return Page(tuple(keys), entries, offset, head.has_more, head.next_offset)
+    return _read_unusual_page(endpoint, answer, offset)
+
+
+def _read_unusual_page(endpoint: Endpoint[T], answer: wire.Answer, offset: int) -> Page[T]:
     fields = codec.as_mapping(wire.read_value(endpoint, answer))
     pagination = codec.as_mapping(fields.get("pagination"))
     items, has_more = codec.as_list(fields.get("items")), pagination.get("has_more")
@@ -54,7 +66,7 @@ def read_page(endpoint: Endpoint[T], answer: wire.Answer, offset: int) -> Page[T
     if problems:
         raise wire.unexpected(endpoint, answer, tuple(problems))
     records = [_record(item, endpoint.response, i) for i, item in enumerate(items)]
-    return Page(tuple(records), offset, has_more is True, next_offset)
+    return Page.of(records, offset, has_more is True, next_offset)
 
 
 def _record(raw: Any, cls: type[T] | None, index: int) -> Record[T]:
@@ -174,10 +186,10 @@ class Pager(Generic[T]):
     async def items(self) -> AsyncGenerator[T]:
         """All items, as by iterating over the pager itself."""
         async with aclosing(self._stretches()) as stretches:
-            async for fresh in stretches:
-                for record in fresh:
-                    item = record.item
-                    self._given.append(record.key)
+            async for page in stretches:
+                given = self._given.append
+                for key, item in zip(page.keys, page.entries, strict=True):
+                    given(key)
                     if isinstance(item, Undecodable):
                         self._note(item)
                     else:
@@ -188,12 +200,12 @@ class Pager(Generic[T]):
     async def pages(self) -> AsyncGenerator[Page[T]]:
         """All pages, without the records that earlier pages held; unreadable entries included."""
         async with aclosing(self._stretches()) as stretches:
-            async for fresh in stretches:
-                page = Page(tuple(fresh), self._page_offset, not self._walk.done, None)
-                self._given.extend(record.key for record in fresh)
-                yield page
+            async for page in stretches:
+                self._given.extend(page.keys)
+                more = not self._walk.done
+                yield attrs.evolve(page, has_more=more, next_offset=None)
 
-    async def _stretches(self) -> AsyncGenerator[list[Record[T]]]:
+    async def _stretches(self) -> AsyncGenerator[Page[T]]:
         if self._used:
             raise PagingError("This pager was already iterated over. Make a new one.")
         self._used = True
@@ -205,7 +217,7 @@ class Pager(Generic[T]):
                 fresh = walk.accept(await self._fetch(walk.offset, limit))
             except CubiCasaError as exc:
                 raise self._with_cursor(exc)  # noqa: B904 # the same error, completed
-            if fresh:
+            if fresh.keys:
                 yield fresh
 
     def _note(self, item: Undecodable) -> None:

@@ -8,12 +8,12 @@ import logging
 import platform
 import warnings
 import weakref
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import aiohttp
 
@@ -23,6 +23,7 @@ from cubicasa_async.core.connections import Borrowed, Connections, Mark, OnlyOnc
 from cubicasa_async.core.endpoint import Effect, Endpoint, Evidence
 from cubicasa_async.core.limits import Priority
 from cubicasa_async.core.runtime import Runtime
+from cubicasa_async.core.watch import watching
 from cubicasa_async.errors import (
     AnswerError,
     Attempt,
@@ -45,12 +46,15 @@ _kept: ContextVar[list[wire.Response[Any]] | None] = ContextVar("kept", default=
 @contextmanager
 def keeping_responses() -> Generator[list[wire.Response[Any]]]:
     """Keep the answers of all calls that succeed within the block, in this context."""
+    outer = _kept.get()
     kept: list[wire.Response[Any]] = []
     token = _kept.set(kept)
     try:
         yield kept
     finally:
         _kept.reset(token)
+        if outer is not None:
+            outer += kept
 
 
 class Transport:
@@ -111,17 +115,17 @@ class Transport:
         *,
         options: RequestOptions,
         path: Mapping[str, str] | None = None,
-        query: Iterable[tuple[str, str]] = (),
+        query: str = "",
         body: object | None = None,
-        read: Callable[[Endpoint[T], wire.Answer], Any] = wire.read,
-    ) -> wire.Response[T]:
+        read: Callable[[Endpoint[T], wire.Answer], T] = wire.read,
+    ) -> T:
         """Make one call: as many attempts as its effect allows, within its deadline.
 
         Args:
             endpoint: What is called.
             options: Complete settings of the call.
             path: Values for the path's variable parts, checked.
-            query: Query parameters in order.
+            query: Query parameters, encoded.
             body: The checked request body, an attrs object.
             read: How the answer is read; by default into the endpoint's response class.
 
@@ -141,17 +145,18 @@ class Transport:
         )
         runtime = self.runtime
         deadline = runtime.monotonic() + _seconds(options.deadline)
-        bounds = policy.waits(self.config.retry)
         attempts: list[Attempt] = []
+        bounds: Iterator[float] | None = None
         while True:
             attempt = _Attempt(self, endpoint, request, options, deadline)
-            result = await attempt.run(read)
-            if isinstance(result, wire.Response):
+            error = await attempt.run(read)
+            if error is None:
                 attempt.connections.gate.speed_up()
+                data, answer = attempt.done
                 if (kept := _kept.get()) is not None:
-                    kept.append(result)
-                return result
-            error = result
+                    kept.append(wire.Response(data, answer.status, answer.headers, answer.body))
+                return cast("T", data)
+            bounds = bounds or policy.waits(self.config.retry)
             decision = self._decide(attempt, error, len(attempts) + 1, next(bounds))
             slept = decision.seconds if isinstance(decision, policy.Sleep) else 0.0
             attempts.append(attempt.record(error, slept))
@@ -165,6 +170,9 @@ class Transport:
                 if has_effect and any(tried.outcome is Outcome.UNKNOWN for tried in attempts):
                     error.outcome = Outcome.UNKNOWN  # an earlier attempt may have done it
                 raise error
+            if (watch := watching.get()) is not None:
+                limited = isinstance(error, RateLimitError)
+                watch.repeated(limited=limited, again_at=runtime.monotonic() + slept)
             await runtime.sleep(slept)
 
     def _current(self, endpoint: Endpoint[T]) -> Endpoint[T]:
@@ -245,6 +253,10 @@ class _Attempt:
     """One try of a call, from the gate to the read answer."""
 
     connections: Connections
+    done: tuple[Any, wire.Answer]
+    _phase = "queue"
+    _status: int | None = None
+    _cause = ""
 
     def __init__(
         self,
@@ -259,34 +271,29 @@ class _Attempt:
         self.request = request
         self.options = options
         self.deadline = deadline
-        self._status: int | None = None
-        self._phase = "queue"
-        self._cause = ""
-        self._mark = Mark()
-        runtime = transport.runtime
-        self._started, self._begun = runtime.utcnow(), runtime.monotonic()
+        self._mark = None if endpoint.effect is Effect.READ else Mark()
+        self._begun = transport.runtime.monotonic()
 
-    async def run(
-        self, read: Callable[[Endpoint[Any], wire.Answer], Any]
-    ) -> wire.Response[Any] | CubiCasaError:
+    async def run(self, read: Callable[[Endpoint[Any], wire.Answer], Any]) -> CubiCasaError | None:
         """Make the attempt. A failure is given back, of our kind and without the key."""
-        has_effect = self.endpoint.effect is not Effect.READ
+        mark = self._mark
         try:
             self.connections = await self.transport.connections()
-            answer = await self._exchange(traced=has_effect)
-            data = self._read(read, answer)
-            return wire.Response(data, answer.status, answer.headers, answer.body)
+            answer = await self._exchange()
+            self.done = (self._read(read, answer), answer)
         except CubiCasaError as exc:
             error = exc
         except failures.FOREIGN as exc:
-            sent = self._mark.sent if has_effect else None
-            error = failures.translate(exc, sent=sent, has_effect=has_effect)
+            sent = mark.sent if mark else None
+            error = failures.translate(exc, sent=sent, has_effect=mark is not None)
             self._cause = failures.in_short(exc)
             error.args = (self.transport.config.api_key.redact(error.message),)
             if self.transport.closed:
                 error = ClientClosedError(
                     "The client was closed while the call was under way.", outcome=error.outcome
                 )
+        else:
+            return None
         # What the layer below raised may hold the request's headers, so no link to it is kept.
         error.__context__ = error.__cause__ = None
         return error
@@ -301,9 +308,10 @@ class _Attempt:
             body = secret.redact_bytes(answer.body)
             return read(self.endpoint, wire.Answer(answer.status, headers, body))
 
-    async def _exchange(self, *, traced: bool) -> wire.Answer:
+    async def _exchange(self) -> wire.Answer:
         options, transport, gate = self.options, self.transport, self.connections.gate
-        await gate.enter(options.priority or Priority.INTERACTIVE, self.deadline)
+        if not gate.enter_at_once(self.deadline):
+            await gate.enter(options.priority or Priority.INTERACTIVE, self.deadline)
         try:
             if transport.closed:
                 raise ClientClosedError("The client was closed while the call waited for its turn.")
@@ -312,14 +320,13 @@ class _Attempt:
             if left <= 0:
                 raise QueueTimeoutError("The call's deadline passed before it could be sent.")
             async with asyncio.timeout(min(_seconds(options.timeout), left)):
-                return await self._send(
-                    self.connections.traced if traced else self.connections.plain
-                )
+                return await self._send()
         finally:
             gate.leave()
 
-    async def _send(self, session: aiohttp.ClientSession) -> wire.Answer:
-        config, request = self.transport.config, self.request
+    async def _send(self) -> wire.Answer:
+        config, request, mark = self.transport.config, self.request, self._mark
+        session = self.connections.traced if mark else self.connections.plain
         headers = {**(self.options.headers or {}), "api-key": config.api_key.reveal()}
         if request.body is not None:
             headers["Content-Type"] = "application/json"
@@ -331,7 +338,7 @@ class _Attempt:
             allow_redirects=False,
             proxy=config.proxy,
             middlewares=(OnlyOnce(),),
-            trace_request_ctx=self._mark,
+            trace_request_ctx=mark,
         ) as response:
             self._phase, self._status = "answer", response.status
             body = await _read_bounded(response, config.max_response_bytes)
@@ -341,12 +348,13 @@ class _Attempt:
             return wire.Answer(response.status, headers, body)
 
     def record(self, error: CubiCasaError, slept: float) -> Attempt:
-        if self._phase == "connect" and self._mark.sent:
+        if self._phase == "connect" and self._mark and self._mark.sent:
             self._phase = "send"
-        secret = self.transport.config.api_key
+        secret, runtime = self.transport.config.api_key, self.transport.runtime
+        duration = runtime.monotonic() - self._begun
         return Attempt(
-            started=self._started,
-            duration=self.transport.runtime.monotonic() - self._begun,
+            started=runtime.utcnow() - timedelta(seconds=duration),
+            duration=duration,
             phase=self._phase,
             status=self._status,
             outcome=error.outcome,

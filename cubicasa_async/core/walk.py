@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Sequence
-from typing import Final, Generic, TypeVar
+from collections.abc import Iterable, Sequence, Set
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import attrs
 
@@ -32,8 +32,7 @@ _FRUITLESS: Final = 100
 _STALLED: Final = 2
 
 
-@attrs.frozen
-class Record(Generic[T]):
+class Record(NamedTuple, Generic[T]):
     """One list entry.
 
     Attributes:
@@ -50,26 +49,52 @@ class Page(Generic[T]):
     """One page of a list.
 
     Attributes:
-        records: Its entries in order, readable or not.
+        keys: What tells each entry from all others: its id, or its whole text if it has none.
+        entries: Its entries in order, readable or not.
         offset: The offset that was asked for.
         has_more: Whether the server says that more follow.
         next_offset: Where they follow, as the server gave it; None if it did not.
     """
 
-    records: tuple[Record[T], ...]
+    keys: tuple[str, ...]
+    entries: tuple[T | Undecodable, ...]
     offset: int
     has_more: bool
     next_offset: int | None
 
+    @classmethod
+    def of(
+        cls, records: Iterable[Record[T]], offset: int, has_more: bool, next_offset: int | None
+    ) -> Page[T]:
+        """A page of some records."""
+        records = tuple(records)
+        keys = tuple([record.key for record in records])
+        return cls(keys, tuple([record.item for record in records]), offset, has_more, next_offset)
+
+    @property
+    def records(self) -> tuple[Record[T], ...]:
+        """Its entries, each with its key."""
+        return tuple(map(Record, self.keys, self.entries))
+
     @property
     def items(self) -> tuple[T, ...]:
         """The readable entries."""
-        return tuple(r.item for r in self.records if not isinstance(r.item, Undecodable))
+        return tuple([entry for entry in self.entries if not isinstance(entry, Undecodable)])
 
     @property
     def undecodable(self) -> tuple[Undecodable, ...]:
         """The entries that could not be read, each with its faults."""
-        return tuple(r.item for r in self.records if isinstance(r.item, Undecodable))
+        return tuple([entry for entry in self.entries if isinstance(entry, Undecodable)])
+
+    def without(self, seen: Set[str]) -> Page[T]:
+        """What is left without the records of some keys, and with none twice."""
+        keys = self.keys
+        known = next((i for i, key in enumerate(keys) if key not in seen), len(keys))
+        rest = keys[known:]
+        if seen.isdisjoint(rest) and len(set(rest)) == len(rest):
+            return attrs.evolve(self, keys=rest, entries=self.entries[known:])
+        fresh = {r.key: r for r in self.records if r.key not in seen}
+        return Page.of(fresh.values(), self.offset, self.has_more, self.next_offset)
 
 
 class Walk(Generic[T]):
@@ -93,8 +118,8 @@ class Walk(Generic[T]):
         self._stalled = 0
         self._remember(seen)
 
-    def accept(self, page: Page[T]) -> list[Record[T]]:
-        """Take the page at `offset`; gives its records that were not given before, in order.
+    def accept(self, page: Page[T]) -> Page[T]:
+        """Take the page at `offset`; gives what is left of it without what was given before.
 
         Raises:
             PagingError: The server's offsets do not advance, or it goes on without end.
@@ -104,13 +129,13 @@ class Walk(Generic[T]):
             self._first = False
         elif not self._is_joined(page):
             self._step_back()
-            return []
-        fresh = self._fresh(page)
+            return Page((), (), page.offset, page.has_more, page.next_offset)
+        fresh = page.without(self._seen)
         if self._stepped_back == 1:
             self._lead = 2  # the server's next_offset is one too high for where it counts from
         stepped_back, self._stepped_back = self._stepped_back > 0, 0
-        self._remember([record.key for record in fresh])
-        self._fruitless = 0 if fresh else self._fruitless + 1
+        self._remember(fresh.keys)
+        self._fruitless = 0 if fresh.keys else self._fruitless + 1
         if not page.has_more:
             self.done = True
         else:
@@ -122,8 +147,7 @@ class Walk(Generic[T]):
         return list(itertools.islice(self._recent, max(len(self._recent) - count, 0), None))
 
     def _is_joined(self, page: Page[T]) -> bool:
-        keys = [record.key for record in page.records]
-        joint = next((i for i, key in enumerate(keys) if key in self._seen), None)
+        joint = next((i for i, key in enumerate(page.keys) if key in self._seen), None)
         if joint is None:
             if page.offset > 0:
                 return False
@@ -141,13 +165,6 @@ class Walk(Generic[T]):
         if joint != 0:
             self._overtaken = True  # new records came in before those that were given
         return True
-
-    def _fresh(self, page: Page[T]) -> list[Record[T]]:
-        fresh: dict[str, Record[T]] = {}
-        for record in page.records:
-            if record.key not in self._seen:
-                fresh.setdefault(record.key, record)
-        return list(fresh.values())
 
     def _remember(self, keys: Sequence[str]) -> None:
         self._recent.extend(keys)
@@ -171,7 +188,7 @@ class Walk(Generic[T]):
         self._check_fruitless()
         following = page.next_offset
         if following is None:  # seen in a captured answer; what follows then is inferred
-            following = page.offset + len(page.records)
+            following = page.offset + len(page.keys)
         advances = following > (page.offset if stepped_back else self._frontier)
         self._stalled = 0 if advances else self._stalled + 1
         if self._stalled > _STALLED:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import attrs
 from yarl import URL
@@ -103,19 +103,27 @@ def build(
     endpoint: Endpoint[Any],
     *,
     path: Mapping[str, str],
-    query: Iterable[tuple[str, str]] = (),
+    query: str = "",
     body: object | None = None,
     extra_body: Mapping[str, Any] | None = None,
 ) -> Request:
-    """Make the request of one call. Path values must have passed `checks.check_id`.
+    """Make the request of one call.
+
+    Args:
+        base_url: Where the API is.
+        endpoint: What is called.
+        path: Values for the path's variable parts, which must have passed `checks.check_id`.
+        query: The query, encoded.
+        body: The request body, an attrs object.
+        extra_body: Fields to send besides.
 
     Raises:
         InvalidInputError: The body holds something that JSON has no form for.
     """
-    filled = endpoint.path.format_map({name: quote(value, safe="") for name, value in path.items()})
-    url = f"{base_url}{filled}"
-    if encoded := urlencode(list(query)):
-        url = f"{url}?{encoded}"
+    filled = endpoint.path
+    if path:
+        filled = filled.format_map({name: quote(value, safe="") for name, value in path.items()})
+    url = f"{base_url}{filled}?{query}" if query else f"{base_url}{filled}"
     return Request(endpoint.method, URL(url, encoded=True), _encode(body, extra_body))
 
 
@@ -179,6 +187,10 @@ def read(endpoint: Endpoint[T], answer: Answer) -> T:
         DecodeError: The content is not what the contract says. After a call with an effect its
             outcome is UNKNOWN: a success that cannot be read is not booked as one.
     """
+    if endpoint.response is not None and is_success(answer.status):
+        found = codec.read(answer.body, endpoint.response)
+        if found is not None:
+            return found
     value = read_value(endpoint, answer)
     if endpoint.response is None:
         return None  # type: ignore[return-value] # T is None where there is no response class
@@ -189,9 +201,14 @@ def read(endpoint: Endpoint[T], answer: Answer) -> T:
         raise unexpected(endpoint, answer, exc.problems, partial=partial) from None
 
 
+def is_success(status: int) -> bool:
+    """Whether a status says that the call was done."""
+    return 200 <= status <= 299
+
+
 def read_value(endpoint: Endpoint[Any], answer: Answer) -> Any:
     """Read an answer into plain objects. Raises as `read` does."""
-    if not 200 <= answer.status <= 299:
+    if not is_success(answer.status):
         raise refusal(endpoint, answer)
     if endpoint.response is None and not answer.body.strip():
         return None
@@ -222,7 +239,7 @@ def read_anything(endpoint: Endpoint[Any], answer: Answer) -> Any:
     """
     declared = answer.headers.get("content-type", "")
     is_json = "json" in declared or not declared
-    if 200 <= answer.status <= 299 and not (answer.body.strip() and (is_json or _is_html(answer))):
+    if is_success(answer.status) and not (answer.body.strip() and (is_json or _is_html(answer))):
         return None
     return read_value(endpoint, answer)
 

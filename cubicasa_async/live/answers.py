@@ -10,8 +10,9 @@ import attrs
 
 from cubicasa_async.core import codec, wire
 from cubicasa_async.core.endpoint import Endpoint, Evidence
+from cubicasa_async.core.models import Model, wire_names
 from cubicasa_async.core.paging import read_page
-from cubicasa_async.core.values import Model, OpenEnum, is_nothing, wire_names
+from cubicasa_async.core.values import OpenEnum, is_nothing
 from cubicasa_async.core.walk import Page
 from cubicasa_async.errors import DecodeError, FieldError
 from cubicasa_async.live.asking import Seen
@@ -162,7 +163,7 @@ def large_pages(seen: Seen) -> Finding:
             said = f"limit={MANY} is refused ({seen.status})"
             return Finding(fact, grade, said, Verdict.SETTLED)
         return _open(fact, grade, why(seen))
-    came = len(page.records)
+    came = len(page.keys)
     said = f"limit={MANY} gave {came}"
     if came >= MANY:
         return Finding(fact, grade, f"{said}: it is {MANY} or more", Verdict.SETTLED)

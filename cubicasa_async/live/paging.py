@@ -100,13 +100,13 @@ def judge(pages: Sequence[Page[Any]]) -> Judgement:
     seen = f"offset 20 begins with record {21 - base}"
     if first.next_offset is None:
         return Judgement(Reading.NO_NEXT_OFFSET, f"{seen}; next_offset is missing")
-    ahead = first.next_offset - len(first.records)
-    seen = f"{seen}; after {len(first.records)} records next_offset is {first.next_offset}"
+    ahead = first.next_offset - len(first.keys)
+    seen = f"{seen}; after {len(first.keys)} records next_offset is {first.next_offset}"
     return Judgement(_READINGS.get((base, ahead), Reading.UNLIKE), seen)
 
 
 def _keys(page: Page[Any]) -> list[str]:
-    return [record.key for record in page.records]
+    return list(page.keys)
 
 
 def _fits(pages: Sequence[Page[Any]], base: int) -> bool:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import attrs
 
 from cubicasa_async.config import RequestOptions
 from cubicasa_async.core import checks, wire
 from cubicasa_async.core.endpoint import Endpoint
+from cubicasa_async.core.models import Model, model
 from cubicasa_async.core.paging import Pager, read_page
 from cubicasa_async.core.transport import Transport
-from cubicasa_async.core.values import Model
 from cubicasa_async.core.walk import Page
 
 T = TypeVar("T")
 
 
-@attrs.frozen(kw_only=True)
+@model(kw_only=True)
 class Message(Model):
     """An answer that says no more than that it was done (documented where it is used)."""
 
@@ -43,20 +44,17 @@ class Resource:
         options: RequestOptions | None,
         *,
         ids: Mapping[str, object] | None = None,
-        query: Iterable[tuple[str, str]] = (),
         body: object | None = None,
         read: Callable[[Endpoint[T], wire.Answer], T] = wire.read,
     ) -> T:
         path = {name: checks.check_id(value, name) for name, value in (ids or {}).items()}
-        response = await self.transport.call(
+        return await self.transport.call(
             endpoint,
             options=options.over(self.options) if options else self.options,
             path=path,
-            query=query,
             body=body,
             read=read,
         )
-        return response.data
 
     def _list(
         self,
@@ -72,19 +70,19 @@ class Resource:
         path = {name: checks.check_id(value, name) for name, value in (ids or {}).items()}
         complete = options.over(self.options) if options else self.options
 
+        filters = f"&{urlencode(query)}" if query else ""
+
         async def fetch(offset: int, size: int) -> Page[T]:
-            def read(endpoint: Endpoint[T], answer: wire.Answer) -> Page[T]:
+            def read(endpoint: Endpoint[Any], answer: wire.Answer) -> Page[T]:
                 return read_page(endpoint, answer, offset)
 
-            response = await self.transport.call(
-                endpoint,
+            return await self.transport.call(
+                endpoint,  # type: ignore[arg-type] # its class is that of an item
                 options=complete,
                 path=path,
-                query=[("limit", str(size)), ("offset", str(offset)), *query],
+                query=f"limit={size}&offset={offset}{filters}",
                 read=read,
             )
-            page: Page[T] = response.data  # type: ignore[assignment] # what `read` made
-            return page
 
         return Pager(
             endpoint.operation,

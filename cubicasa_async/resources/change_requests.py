@@ -11,8 +11,9 @@ import attrs
 from cubicasa_async.config import RequestOptions
 from cubicasa_async.core import checks
 from cubicasa_async.core.endpoint import Effect, Endpoint, Evidence
+from cubicasa_async.core.models import Model, model
 from cubicasa_async.core.paging import Pager
-from cubicasa_async.core.values import Model, OpenEnum, Unset
+from cubicasa_async.core.values import OpenEnum, Unset
 from cubicasa_async.resources.base import Resource
 
 
@@ -50,7 +51,7 @@ class ChangeRequestFields(_Optional):
     text: str
 
 
-@attrs.frozen(kw_only=True)
+@model(kw_only=True)
 class ChangeRequestReceipt(Model):
     """The answer to a new change request (documented)."""
 
@@ -58,7 +59,7 @@ class ChangeRequestReceipt(Model):
     message: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@model(kw_only=True)
 class ChangeRequest(Model):
     """A change request (its fields are inferred; any may be missing)."""
 

@@ -9,12 +9,13 @@ import attrs
 from cubicasa_async.config import RequestOptions
 from cubicasa_async.core import checks
 from cubicasa_async.core.endpoint import Effect, Endpoint, Evidence
-from cubicasa_async.core.values import Model, Unset
+from cubicasa_async.core.models import Model, model
+from cubicasa_async.core.values import Unset
 from cubicasa_async.resources.base import Message, Resource
 from cubicasa_async.resources.order import AddOn, PackageType
 
 
-@attrs.frozen(kw_only=True)
+@model(kw_only=True)
 class CompanyProfile(Model):
     """Who the company is (observed)."""
 
@@ -22,14 +23,14 @@ class CompanyProfile(Model):
     email: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@model(kw_only=True)
 class Company(Model):
     """The company (its profile is observed; more keys are likely and found in `extra`)."""
 
     profile: CompanyProfile | None = None
 
 
-@attrs.frozen(kw_only=True)
+@model(kw_only=True)
 class CompanyPackage(Model):
     """What the company orders by default (inferred; what else comes is found in `extra`)."""
 

@@ -7,12 +7,12 @@ import attrs
 from cubicasa_async.config import RequestOptions
 from cubicasa_async.core import checks
 from cubicasa_async.core.endpoint import Effect, Endpoint, Evidence
+from cubicasa_async.core.models import Model, model
 from cubicasa_async.core.paging import Pager
-from cubicasa_async.core.values import Model
 from cubicasa_async.resources.base import Resource
 
 
-@attrs.frozen(kw_only=True)
+@model(kw_only=True)
 class Office(Model):
     """An office (inferred)."""
 

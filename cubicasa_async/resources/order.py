@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-import attrs
-
-from cubicasa_async.core.values import Model, OpenEnum, wire_name
-from cubicasa_async.resources.assets import DeliveryAssets
+from cubicasa_async.core.models import Model, WireName, model
+from cubicasa_async.core.values import OpenEnum
+from cubicasa_async.resources.assets import Asset, DeliveryAssets, list_assets
 
 
 class OrderStatus(OpenEnum):
@@ -41,7 +40,7 @@ class AddOn(OpenEnum):
     CAD_FILES_3D = "3d_cad_files"
 
 
-@attrs.frozen(kw_only=True)
+@model(kw_only=True)
 class Product(Model):
     """What was ordered, and what more can be (documented; any part may be missing)."""
 
@@ -52,7 +51,7 @@ class Product(Model):
     purchasable_package_types: tuple[PackageType, ...] | None = None
 
 
-@attrs.frozen(kw_only=True)
+@model(kw_only=True)
 class OrderInfo(Model):
     """The head of an order (documented).
 
@@ -89,7 +88,7 @@ class OrderInfo(Model):
     product: Product | None = None
 
 
-@attrs.frozen(kw_only=True)
+@model(kw_only=True)
 class Address(Model):
     """Where the property is (documented). `street` may or may not hold the house number."""
 
@@ -98,14 +97,14 @@ class Address(Model):
     suite: str | None = None
     city: str | None = None
     state: str | None = None
-    postal_code: str | None = attrs.field(default=None, metadata=wire_name("postalCode"))
+    postal_code: Annotated[str | None, WireName("postalCode")] = None
     country: str | None = None
     full_address: str | None = None
     latitude: float | None = None
     longitude: float | None = None
 
 
-@attrs.frozen(kw_only=True)
+@model(kw_only=True)
 class Order(Model):
     """An order (documented).
 
@@ -131,3 +130,11 @@ class Order(Model):
     def external_id(self) -> str | None:
         """Your own identifier, if the order has one."""
         return self.info.external_id if self.info else None
+
+    def assets(self) -> tuple[Asset, ...]:
+        """All that was delivered, as one flat list; empty if there is nothing in any form.
+
+        Rows of a list have no files (observed): get the order first. A product of unknown shape
+        yields every URL that stands anywhere inside.
+        """
+        return list_assets(self.delivery_assets)

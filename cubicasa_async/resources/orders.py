@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import aclosing
 from typing import TypedDict, Unpack
 
 import attrs
@@ -12,7 +13,12 @@ from cubicasa_async.core import checks, codec, wire
 from cubicasa_async.core.endpoint import Effect, Endpoint, Evidence
 from cubicasa_async.core.paging import Pager
 from cubicasa_async.core.values import Unset
-from cubicasa_async.errors import FieldError, InvalidInputError
+from cubicasa_async.errors import (
+    FieldError,
+    InvalidInputError,
+    Undecodable,
+    UndecodableItemsError,
+)
 from cubicasa_async.resources.base import Resource
 from cubicasa_async.resources.order import AddOn, Order, OrderStatus, PackageType
 from cubicasa_async.resources.properties import (
@@ -20,6 +26,7 @@ from cubicasa_async.resources.properties import (
     PropertyFields,
     PropertyRequest,
 )
+from cubicasa_async.resources.walks import walk_all
 
 
 @attrs.frozen(kw_only=True)
@@ -180,6 +187,44 @@ class Orders(Resource):
         """
         return await self._call(GET, options, ids={"order_id": order_id})
 
+    async def find_by_external_id(
+        self, external_id: str, *, options: RequestOptions | None = None
+    ) -> tuple[Order, ...]:
+        """Find all orders with an external_id, newest first, with proof that none is missed.
+
+        The server is not known to search, so all orders are listed: `bulk.mirror_orders` keeps a
+        copy that can be asked at once. Nothing says that the server keeps an external_id unique.
+        The orders are rows of the list, without `delivery_assets` (observed).
+
+        Args:
+            external_id: Your own identifier.
+            options: Settings of each page's call.
+
+        Returns:
+            All of them; none, one or several.
+
+        Raises:
+            InvalidInputError: The external_id is empty. Nothing was sent.
+            GapError: The list moved too fast for a proof, three times.
+            UndecodableItemsError: An entry could not be read that may be one of them.
+            CubiCasaError: A call failed; see `outcome`.
+        """
+        if not external_id:
+            fault = FieldError("external_id", "must be text and not empty")
+            raise InvalidInputError("The orders were not asked for.", [fault])
+        found: dict[str, Order] = {}
+        pages = walk_all(lambda status: self.list(status=status, options=options))
+        async with aclosing(pages):
+            async for page in pages:
+                for entry in page.undecodable:
+                    _check_is_another(entry, external_id)
+                for order in page.items:
+                    if order.external_id == external_id:
+                        found[order.id] = order
+                    else:  # it may have been another before
+                        found.pop(order.id, None)
+        return tuple(sorted(found.values(), key=_age))
+
     async def upgrade(
         self,
         order_id: str,
@@ -280,6 +325,20 @@ def _read_combined_pdf(endpoint: Endpoint[CombinedPdf], answer: wire.Answer) -> 
             return CombinedPdf(url=url)
     problem = FieldError("$", "expected a PDF, or JSON with url, download_url or pdf_url")
     raise wire.unexpected(endpoint, answer, (problem,))
+
+
+def _check_is_another(entry: Undecodable, external_id: str) -> None:
+    info = codec.as_mapping(entry.raw).get("info")
+    named = codec.as_mapping(info).get("external_id")
+    has_another = isinstance(info, dict) and (named is None or isinstance(named, str))
+    if named == external_id or not has_another:
+        message = "An entry of the list could not be read. It may be one of those looked for."
+        raise UndecodableItemsError(message, [entry], 1)
+
+
+def _age(order: Order) -> float:
+    made = order.info.created_at if order.info else None
+    return -made.timestamp() if made else 0.0
 
 
 def _statuses(

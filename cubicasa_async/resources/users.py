@@ -10,8 +10,9 @@ import attrs
 from cubicasa_async.config import RequestOptions
 from cubicasa_async.core import checks
 from cubicasa_async.core.endpoint import Effect, Endpoint, Evidence
+from cubicasa_async.core.models import Model, model
 from cubicasa_async.core.paging import Pager
-from cubicasa_async.core.values import Model, OpenEnum, Unset
+from cubicasa_async.core.values import OpenEnum, Unset
 from cubicasa_async.errors import FieldError, InvalidInputError
 from cubicasa_async.resources.base import Message, Resource
 
@@ -27,7 +28,7 @@ class Role(OpenEnum):
     """Sees its own orders only, and gets no order mail."""
 
 
-@attrs.frozen(kw_only=True)
+@model(kw_only=True)
 class User(Model):
     """A user (documented; `created_at` is aware, UTC)."""
 
@@ -40,7 +41,7 @@ class User(Model):
     created_at: datetime | None = None
 
 
-@attrs.frozen(kw_only=True)
+@model(kw_only=True)
 class NewUser(Model):
     """The answer to a new user (documented)."""
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 import attrs
 
 from cubicasa_async.config import RequestOptions
 from cubicasa_async.core import checks
 from cubicasa_async.core.endpoint import Effect, Endpoint, Evidence
-from cubicasa_async.core.values import Model, OpenEnum
+from cubicasa_async.core.models import Model, model
+from cubicasa_async.core.values import OpenEnum
 from cubicasa_async.errors import EchoMismatchError
 from cubicasa_async.resources.base import Resource
 
@@ -23,24 +27,57 @@ class WebhookTrigger(OpenEnum):
     MOVED_TO_FIXING = "moved_to_fixing"
 
 
+def shown_url(url: str) -> str:
+    """A webhook's URL for people and logs, without what may be a secret in it.
+
+    Credentials, the query's values and steps of the path of 16 characters or more become `***`.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return "***"
+    steps = parts.path.split("/")
+    path = "/".join("***" if len(step) >= _SECRET_LENGTH else step for step in steps)
+    return f"{parts.scheme}://{host}{path}{'?***' if parts.query else ''}"
+
+
+_SECRET_LENGTH: Final = 16
+
+
+def _shown_urls(urls: Iterable[str]) -> str:
+    return repr(tuple(map(shown_url, urls)))
+
+
+def _urls(value: Any) -> tuple[str, ...]:
+    found = checks.texts(value)
+    for number, url in enumerate(found, 1):
+        try:
+            checks.urls([url])
+        except ValueError:  # its words repeat the URL, which may hold a secret
+            raise ValueError(f"entry {number} is not an absolute http or https URL") from None
+    return found
+
+
 @attrs.frozen(kw_only=True)
 class WebhookRequest:
     """The body that sets the webhooks (documented).
 
     Attributes:
-        webhook_urls: Which URLs are called; http or https.
+        webhook_urls: Which URLs are called; http or https. What may be a secret in them does not
+            show itself.
         webhook_triggers: When they are called.
     """
 
-    webhook_urls: tuple[str, ...] = checks.required(checks.urls)
+    webhook_urls: tuple[str, ...] = attrs.field(repr=_shown_urls, metadata=checks.checked_by(_urls))
     webhook_triggers: tuple[str, ...] = checks.required(checks.texts)
 
 
-@attrs.frozen(kw_only=True)
+@model(kw_only=True)
 class Webhooks(Model):
-    """The webhooks in force (documented)."""
+    """The webhooks in force (documented). What may be a secret in them does not show itself."""
 
-    webhook_urls: tuple[str, ...]
+    webhook_urls: tuple[str, ...] = attrs.field(repr=_shown_urls)
     webhook_triggers: tuple[WebhookTrigger, ...]
 
 
@@ -76,7 +113,7 @@ class WebhookSettings(Resource):
         """Set the webhooks; it replaces what was set before (documented).
 
         The server answers 200 also to what it ignores (observed), so the answer is compared with
-        what was asked for.
+        what was asked for, as sets: the same URLs and triggers in any order.
 
         Args:
             webhook_urls: Which URLs are called.
@@ -85,19 +122,23 @@ class WebhookSettings(Resource):
 
         Raises:
             InvalidInputError: A URL is none. Nothing was sent.
-            EchoMismatchError: The server answered other webhooks than were asked for.
+            EchoMismatchError: The server answered other webhooks than were asked for. Which are
+                in force is UNKNOWN then; setting them once more is harmless.
             CubiCasaError: The call failed; see `outcome`.
         """
         given = {"webhook_urls": webhook_urls, "webhook_triggers": webhook_triggers}
         body = checks.build(WebhookRequest, given, what="The webhooks")
         echo = await self._call(UPDATE, options, body=body)
-        for name in ("webhook_urls", "webhook_triggers"):
-            asked, answered = getattr(body, name), getattr(echo, name)
-            if sorted(asked) != sorted(answered):
-                raise EchoMismatchError(
-                    f"The server accepted the call but answered {name} {list(answered)} instead "
-                    f"of {list(asked)}. Check what is set before relying on it."
-                )
+        differences = [
+            *_differences("webhook_urls", body.webhook_urls, echo.webhook_urls, shown_url),
+            *_differences("webhook_triggers", body.webhook_triggers, echo.webhook_triggers, str),
+        ]
+        if differences:
+            raise EchoMismatchError(
+                "The server accepted the call but confirmed other webhooks than were asked for: "
+                f"{'; '.join(differences)}. Which are in force is not known; set them once more, "
+                "and do not rely on being called until the answer agrees."
+            )
         return echo
 
     async def delete(self, *, options: RequestOptions | None = None) -> None:
@@ -107,3 +148,12 @@ class WebhookSettings(Resource):
             CubiCasaError: The call failed; see `outcome`.
         """
         await self._call(DELETE, options)
+
+
+def _differences(
+    name: str, asked: Iterable[str], answered: Iterable[str], shown: Callable[[str], str]
+) -> Iterator[str]:
+    wanted, found = Counter(map(str, asked)), Counter(map(str, answered))
+    for word, texts in (("lacks", wanted - found), ("has besides", found - wanted)):
+        if texts:
+            yield f"{name} {word} {', '.join(map(shown, texts))}"

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any, Final, Generic, TypeVar
 
 from cubicasa_async.core.paging import Pager
-from cubicasa_async.core.walk import Page, Record
+from cubicasa_async.core.walk import Page
 from cubicasa_async.sync.portal import Portal
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ class _Here(Pager[T]):
         self.__dict__ = pager.__dict__
         self._portal = portal
 
-    async def _stretches(self) -> AsyncGenerator[list[Record[T]]]:
+    async def _stretches(self) -> AsyncGenerator[Page[T]]:
         with closing(self._portal.iterate(super()._stretches())) as stretches:
             for fresh in stretches:
                 yield fresh

@@ -13,7 +13,8 @@ import attrs
 
 from cubicasa_async import AddOn, AsyncCubiCasa, PackageType, ProductType, Role, WebhookTrigger
 from cubicasa_async.core.endpoint import Endpoint
-from cubicasa_async.core.values import OpenEnum, Sparse, Unset, other_names, wire_names
+from cubicasa_async.core.models import Sparse, other_names, wire_names
+from cubicasa_async.core.values import OpenEnum, Unset
 from tests.contract.cases import BY_OPERATION, method
 
 # A server that gets these calls without these fields answers 200 and does nothing.
@@ -200,11 +201,13 @@ def _known_values(kinds: list[Any], schema: Any, place: str, answered: bool) -> 
         yield f"{place}: the known values are {sorted(ours)} and {sorted(theirs)}"
 
 
+@functools.cache
 def _parts(hint: Any) -> list[Any]:
     union = get_origin(hint) in {Union, types.UnionType}
     return [part for part in (get_args(hint) if union else [hint]) if part is not Unset]
 
 
+@functools.cache
 def _kind(hint: Any) -> str:
     if get_origin(hint) is tuple:
         return "array"

@@ -9,7 +9,8 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 import attrs
 from hypothesis import strategies as st
 
-from cubicasa_async.core.values import Model, OpenEnum, other_names, wire_names
+from cubicasa_async.core.models import Model, other_names, wire_names
+from cubicasa_async.core.values import OpenEnum
 
 Json = st.SearchStrategy[Any]
 

@@ -10,7 +10,8 @@ import attrs
 import pytest
 
 from cubicasa_async.core import codec
-from cubicasa_async.core.values import Model, OpenEnum, Sparse
+from cubicasa_async.core.models import Model, Sparse
+from cubicasa_async.core.values import OpenEnum
 from cubicasa_async.resources.index import ENDPOINTS
 from cubicasa_async.sandbox import Contract
 from tests.contract.comparison import PLAIN_TEXT, differences
@@ -67,9 +68,11 @@ def updating(fields: dict[str, Any]) -> Change:
 
 
 def changed(place: tuple[Step, ...], change: Change) -> dict[str, Any]:
-    document = copy.deepcopy(DOCUMENT)
+    """The document with a change at a place; what leads there is a copy, the rest the same."""
+    document = copy.copy(DOCUMENT)
     node: Any = document
     for step in place:
+        node[step] = copy.copy(node[step])
         node = node[step]
     change(node)
     return document

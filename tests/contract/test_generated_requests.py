@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import functools
+import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, Phase, settings
-from schemathesis.core.failures import FailureGroup
+from hypothesis import HealthCheck, Phase, given, settings
 
 from cubicasa_async.sandbox import Contract, Sandbox
 from tests.contract.cases import scene
@@ -23,14 +26,44 @@ CONFIG: Final[dict[str, Any]] = {
 }
 
 
-TOOL: Final[Any] = schemathesis  # it is typed in part
+def can_be_wrong(item: dict[str, Any]) -> bool:
+    """Whether there is anything besides the path in which a request could be wrong."""
+    query = any(one["in"] == "query" for one in item.get("parameters", ()))
+    return query or "requestBody" in item
+
+
+PLACES: Final = {
+    item["operationId"]: (path, verb.upper())
+    for path, verbs in Contract.load().document["paths"].items()
+    for verb, item in verbs.items()
+}
+WAYS: Final = [(operation, "POSITIVE") for operation in PLACES] + [
+    (operation, "NEGATIVE")
+    for operation, (path, verb) in PLACES.items()
+    if can_be_wrong(Contract.load().document["paths"][path][verb.lower()])
+]
+generating: Final = settings(
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+def tool() -> Any:
+    """Schemathesis, which is typed in part, and takes long to import for the one who needs it."""
+    import schemathesis
+
+    return schemathesis
 
 
 def described(document: dict[str, Any]) -> Any:
-    return TOOL.openapi.from_dict(document, config=TOOL.Config.from_dict(CONFIG))
+    return tool().openapi.from_dict(document, config=tool().Config.from_dict(CONFIG))
 
 
-SCHEMA: Final = described(Contract.load().document)
+@functools.cache
+def schema() -> Any:
+    return described(Contract.load().document)
 
 
 @pytest.fixture(scope="module")
@@ -53,18 +86,20 @@ def checked(case: Any, sandbox: Sandbox) -> None:
     case.call_and_validate(base_url=sandbox.base_url, headers={"api-key": sandbox.api_key})
 
 
-@SCHEMA.parametrize()  # type: ignore[untyped-decorator] # as above
-@settings(
-    max_examples=3,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
-def test_every_generated_request_is_answered_as_the_document_says(
-    case: Any, served: Sandbox
+@pytest.mark.parametrize("examples", [4, pytest.param(60, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("operation", "mode"), WAYS)
+def test_a_generated_request_is_answered_as_the_document_says(
+    operation: str, mode: str, examples: int, served: Sandbox
 ) -> None:
-    checked(case, served)
+    path, verb = PLACES[operation]
+    cases = schema()[path][verb].as_strategy(tool().GenerationMode[mode])
+
+    @settings(generating, max_examples=examples)
+    @given(cases)
+    def check(case: Any) -> None:
+        checked(case, served)
+
+    check()
 
 
 @pytest.mark.parametrize(
@@ -82,5 +117,29 @@ def test_control_an_answer_that_the_document_does_not_describe_is_seen(
     profile["properties"][name] = wrong
     profile["required"] = [name]
     case = described(document)["/companies/info"]["GET"].Case()
-    with pytest.raises(FailureGroup):
+    with pytest.raises(tool().core.failures.FailureGroup):
         checked(case, served)
+
+
+@pytest.mark.soak
+def test_all_boundary_cases_are_answered_as_the_document_says(
+    served: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "document.json").write_text(json.dumps(Contract.load().document), encoding="utf-8")
+    (tmp_path / "schemathesis.toml").write_text(
+        "[generation]\n"
+        + "".join(f"{name} = {json.dumps(on)}\n" for name, on in CONFIG["generation"].items()),
+        encoding="utf-8",
+    )
+    command = [Path(sys.executable).with_name("schemathesis"), "run", "document.json"]
+    asked = ["--url", served.base_url, "--header", f"api-key: {served.api_key}"]
+    before = len(served.ledger)
+    ended = subprocess.run(
+        [*command, *asked, "--phases", "examples,coverage", "--continue-on-failure"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout
+    assert len(served.ledger) - before > 1_000

@@ -14,7 +14,7 @@ from jsonschema.exceptions import ValidationError
 
 from cubicasa_async import AsyncCubiCasa
 from cubicasa_async.core import checks, codec
-from cubicasa_async.core.values import wire_names
+from cubicasa_async.core.models import wire_names
 from cubicasa_async.resources.index import ENDPOINTS
 from cubicasa_async.sandbox import Contract, Sandbox
 from tests.contract.cases import CASES, make, scene

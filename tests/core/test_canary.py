@@ -33,9 +33,14 @@ def test_a_test_that_shows_the_key_fails(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(SHOWN, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.support.canary"]
     ended = subprocess.run(
-        [*command, "-p", "no:cacheprovider", "-p", "no:asyncio", "test_it.py"],
+        [*command, "-p", "no:cacheprovider", "test_it.py"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PYTEST_ADDOPTS": "",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
         capture_output=True,
         text=True,
         check=False,

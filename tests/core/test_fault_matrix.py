@@ -33,7 +33,7 @@ NONSENSE = [
     Fault(Kind.BODY, body={}),
     Fault(Kind.BODY, body={"id": None}),
     Fault(Kind.BODY, body=[]),
-    Fault(Kind.BOMB, size=40_000_000),
+    Fault(Kind.BOMB, size=2_000_000),
 ]
 REFUSALS = [
     *(
@@ -56,6 +56,11 @@ DOUBTS = [
 FAULTS = [*BREAKS, *STALLS, *NONSENSE, *REFUSALS, *DOUBTS]
 
 SHORT = RequestOptions(timeout=0.04, retries=1)
+
+
+@pytest.fixture
+def client(bounded: AsyncCubiCasa) -> AsyncCubiCasa:
+    return bounded
 
 
 def named(value: object) -> str:

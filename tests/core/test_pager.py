@@ -69,7 +69,7 @@ def test_a_page_is_read_with_its_items_and_offsets() -> None:
 
 @pytest.mark.parametrize("more", [{}, {"limit": 0, "previous_offset": 0}, {"limit": None}])
 def test_of_the_pagination_only_what_is_needed_is_looked_at(more: dict[str, Any]) -> None:
-    assert read(page([], **more)) == Page((), 20, False, None)
+    assert read(page([], **more)) == Page.of((), 20, False, None)
 
 
 @pytest.mark.parametrize(

@@ -79,9 +79,9 @@ def test_control_a_key_within_an_error_is_found() -> None:
 @pytest.mark.parametrize("fault", FAULTS, ids=named)
 @pytest.mark.parametrize("call", [READ, CREATE], ids=str)
 async def test_no_error_of_a_call_shows_it(
-    call: Call, fault: Fault, client: AsyncCubiCasa, sandbox: Sandbox
+    call: Call, fault: Fault, bounded: AsyncCubiCasa, sandbox: Sandbox
 ) -> None:
-    verdict = await judge(call, client, sandbox, fault, options=options(fault))
+    verdict = await judge(call, bounded, sandbox, fault, options=options(fault))
     assert verdict.error is not None
     assert shown(verdict.error) == []
 

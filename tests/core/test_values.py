@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cubicasa_async import UNSET, OrderStatus
-from cubicasa_async.core.values import Model, Unset
+from cubicasa_async.core.models import Model
+from cubicasa_async.core.values import Unset
 
 
 def test_a_listed_value_is_its_member() -> None:

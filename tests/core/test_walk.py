@@ -28,7 +28,7 @@ def walked(listing: Listing, limit: int) -> list[str]:
     walk: Walk[str] = Walk()
     given: list[str] = []
     while not walk.done:
-        given += [record.key for record in walk.accept(listing.page(walk.offset, limit))]
+        given += walk.accept(listing.page(walk.offset, limit)).keys
     return given
 
 
@@ -64,7 +64,7 @@ def test_a_changing_list_gives_nothing_twice_and_loses_nothing_in_silence(
     try:
         while not walk.done:
             page = listing.page(walk.offset, limit)
-            given += [record.key for record in walk.accept(page)]
+            given += walk.accept(page).keys
             assert len(listing.asked) < 1000
     except GapError:
         pass
@@ -121,7 +121,7 @@ def test_control_a_blind_follower_gives_records_twice() -> None:
 
 
 pages = st.builds(
-    Page,
+    Page.of,
     records=st.lists(st.sampled_from("abcdefghij"), max_size=6).map(
         lambda keys: tuple(Record(key, key) for key in keys)
     ),
@@ -141,8 +141,8 @@ def test_whatever_a_server_answers_a_walk_ends_and_gives_nothing_twice(
     try:
         while not walk.done:
             answer = answers[min(asked, len(answers) - 1)]
-            page = Page(answer.records, walk.offset, answer.has_more, answer.next_offset)
-            given += [record.key for record in walk.accept(page)]
+            page = Page.of(answer.records, walk.offset, answer.has_more, answer.next_offset)
+            given += walk.accept(page).keys
             asked += 1
             assert walk.offset >= 0
             assert asked < 500
@@ -156,9 +156,9 @@ def accept_forever(*answers: Page[str]) -> tuple[list[str], PagingError]:
     given: list[str] = []
     for number in range(1000):
         answer = answers[min(number, len(answers) - 1)]
-        page = Page(answer.records, walk.offset, answer.has_more, answer.next_offset)
+        page = Page.of(answer.records, walk.offset, answer.has_more, answer.next_offset)
         try:
-            given += [record.key for record in walk.accept(page)]
+            given += walk.accept(page).keys
         except PagingError as exc:
             return given, exc
         if walk.done:
@@ -167,7 +167,7 @@ def accept_forever(*answers: Page[str]) -> tuple[list[str], PagingError]:
 
 
 def page(keys: str, next_offset: int | None, *, has_more: bool = True) -> Page[str]:
-    return Page(tuple(Record(key, key) for key in keys), 0, has_more, next_offset)
+    return Page.of(tuple(Record(key, key) for key in keys), 0, has_more, next_offset)
 
 
 @pytest.mark.parametrize("next_offset", [0, 3, -1])
@@ -229,9 +229,7 @@ def feed(
     if next_offset is None:
         next_offset = walk.offset + len(keys)
     records = tuple(Record(key, key) for key in keys)
-    return "".join(
-        record.key for record in walk.accept(Page(records, walk.offset, has_more, next_offset))
-    )
+    return "".join(walk.accept(Page.of(records, walk.offset, has_more, next_offset)).keys)
 
 
 def started(keys: str = "abcdefgh") -> Walk[str]:

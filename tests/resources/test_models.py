@@ -27,7 +27,8 @@ from cubicasa_async import (
 )
 from cubicasa_async.core import codec
 from cubicasa_async.core.codec import CodecError
-from cubicasa_async.core.values import Model, OpenEnum, is_nothing
+from cubicasa_async.core.models import Model
+from cubicasa_async.core.values import OpenEnum, is_nothing
 from cubicasa_async.errors import (
     AnswerError,
     CubiCasaError,

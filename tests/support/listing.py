@@ -70,7 +70,7 @@ class Listing:
         found = self.keys[start : start + min(limit, self._most)]
         end = start + len(found)
         following = end if self._reading is Reading.ZERO_BASED else end + 1
-        page = Page(
+        page = Page.of(
             tuple(Record(key, key) for key in found),
             offset,
             end < len(self.keys),
@@ -93,5 +93,5 @@ def blindly(listing: Listing, limit: int) -> list[str]:
     while more:
         page = listing.page(offset, limit)
         given += page.items
-        offset, more = page.next_offset or 0, page.has_more and bool(page.records)
+        offset, more = page.next_offset or 0, page.has_more and bool(page.keys)
     return given
