@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Sequence
 from contextlib import aclosing
 from typing import Any, Final, Generic, TypeVar
 
@@ -12,6 +12,7 @@ import attrs
 import msgspec
 
 from cubicasa_async.core import codec, wire
+from cubicasa_async.core.ahead import Ahead
 from cubicasa_async.core.endpoint import Endpoint
 from cubicasa_async.core.walk import SMALLEST_PAGE, Page, Record, Walk
 from cubicasa_async.errors import (
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 _IN_CURSOR: Final = 50
 _MOST_ITEMS: Final = 10_000
+_WIDEST_WINDOW: Final = 64
 _KEPT_UNDECODABLE: Final = 100
 
 
@@ -41,7 +43,7 @@ def read_page(endpoint: Endpoint[T], answer: wire.Answer, offset: int) -> Page[T
     if endpoint.response is not None and wire.is_success(answer.status):
         listed = codec.read_listed(answer.body, endpoint.response)
         if listed is not None and len(listed.items) <= _MOST_ITEMS:
-            keys = [getattr(item, "id", None) for item in listed.items]
+            keys: list[Any] = [getattr(item, "id", None) for item in listed.items]
             if all(keys):
                 head = listed.pagination
                 entries = tuple(listed.items)
@@ -138,25 +140,32 @@ class Pager(Generic[T]):
         limit: Page size.
         cursor: Where to start; at the newest record if None.
         strict: Fail at the first entry that cannot be read.
+        window: How many pages may be under way at once.
     """
 
     def __init__(
         self,
         operation: str,
         query: Sequence[tuple[str, str]],
-        fetch: Callable[[int, int], Awaitable[Page[T]]],
+        fetch: Callable[[int, int], Coroutine[Any, Any, Page[T]]],
         *,
         limit: int,
         cursor: str | None = None,
         strict: bool = False,
+        window: int = 1,
     ) -> None:
         if limit < 1:
             raise InvalidInputError(f"The page size (limit) must be 1 or more, not {limit}.")
+        if not 1 <= window <= _WIDEST_WINDOW:
+            raise InvalidInputError(
+                f"The window must be 1 to {_WIDEST_WINDOW} pages, not {window}."
+            )
         self._operation = operation
         self._query = tuple(query)
         self._fetch = fetch
         self._limit = limit
         self._strict = strict
+        self._window = window
         self._walk: Walk[T] = self._start(cursor)
         self._page_offset = self._walk.offset
         self._given: list[str] = self._walk.recent(_IN_CURSOR)
@@ -210,15 +219,19 @@ class Pager(Generic[T]):
             raise PagingError("This pager was already iterated over. Make a new one.")
         self._used = True
         walk, limit = self._walk, max(self._limit, SMALLEST_PAGE)
-        while not walk.done:
-            self._page_offset = walk.offset
-            del self._given[:-_IN_CURSOR]
-            try:
-                fresh = walk.accept(await self._fetch(walk.offset, limit))
-            except CubiCasaError as exc:
-                raise self._with_cursor(exc)  # noqa: B904 # the same error, completed
-            if fresh.keys:
-                yield fresh
+        ahead = Ahead(lambda offset: self._fetch(offset, limit), window=self._window)
+        try:
+            while not walk.done:
+                self._page_offset = walk.offset
+                del self._given[:-_IN_CURSOR]
+                try:
+                    fresh = walk.accept(await ahead.get(walk.offset))
+                except CubiCasaError as exc:
+                    raise self._with_cursor(exc)  # noqa: B904 # the same error, completed
+                if fresh.keys:
+                    yield fresh
+        finally:
+            await ahead.close()
 
     def _note(self, item: Undecodable) -> None:
         self._bad_count += 1

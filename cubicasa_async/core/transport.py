@@ -79,6 +79,7 @@ class Transport:
     ) -> None:
         self.config = config
         self.runtime = runtime
+        self._base_url = str(config.base_url)
         self._session = session
         self._corrected = corrected or {}
         self._warned: set[str] = set()
@@ -136,7 +137,7 @@ class Transport:
             raise ClientClosedError("The client is closed. Make a new one.")
         endpoint = self._current(endpoint)
         request = wire.build(
-            self.config.base_url,
+            self._base_url,
             endpoint,
             path=path or {},
             query=query,
@@ -223,17 +224,24 @@ class Transport:
             longest=self.config.retry.longest_retry_after,
         )
 
-    async def connections(self) -> Connections:
-        """What is open on the running loop; opened now if need be.
+    def opened(self) -> Connections | None:
+        """What is open on the running loop, if anything is.
 
         Raises:
             ClientClosedError: The client was closed, perhaps while a call waited to be repeated.
-            ConfigError: The caller's session belongs to another loop.
         """
         if self.closed:
             raise ClientClosedError("The client is closed. Make a new one.")
-        loop = asyncio.get_running_loop()
-        found = self._connections.get(loop)
+        return self._connections.get(asyncio.get_running_loop())
+
+    async def open(self) -> Connections:
+        """Open connections on the running loop, unless some are open.
+
+        Raises:
+            ClientClosedError: The client was closed.
+            ConfigError: The caller's session belongs to another loop.
+        """
+        found = self.opened()
         if found is None:
             borrowed = Borrowed.from_session(self._session) if self._session else None
             try:
@@ -243,7 +251,7 @@ class Transport:
                     "The session that was passed in belongs to another event loop. Make the "
                     "session on the loop that the client is used on."
                 ) from None
-            self._connections[loop] = found
+            self._connections[asyncio.get_running_loop()] = found
             self._opened = True
             await found.open()
         return found
@@ -278,7 +286,7 @@ class _Attempt:
         """Make the attempt. A failure is given back, of our kind and without the key."""
         mark = self._mark
         try:
-            self.connections = await self.transport.connections()
+            self.connections = self.transport.opened() or await self.transport.open()
             answer = await self._exchange()
             self.done = (self._read(read, answer), answer)
         except CubiCasaError as exc:

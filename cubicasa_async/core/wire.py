@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
@@ -30,6 +31,8 @@ from cubicasa_async.errors import (
 )
 
 T = TypeVar("T")
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+").fullmatch  # as most identifiers are
 
 KEPT_BODY: Final = 64 * 1024
 """How many bytes of an answer an error keeps."""
@@ -99,7 +102,7 @@ def last_response(kept: Sequence[Response[Any]], data: T) -> Response[T]:
 
 
 def build(
-    base_url: URL,
+    base_url: str,
     endpoint: Endpoint[Any],
     *,
     path: Mapping[str, str],
@@ -122,9 +125,13 @@ def build(
     """
     filled = endpoint.path
     if path:
-        filled = filled.format_map({name: quote(value, safe="") for name, value in path.items()})
+        filled = filled.format_map({name: _quoted(value) for name, value in path.items()})
     url = f"{base_url}{filled}?{query}" if query else f"{base_url}{filled}"
     return Request(endpoint.method, URL(url, encoded=True), _encode(body, extra_body))
+
+
+def _quoted(value: str) -> str:
+    return value if _PLAIN(value) else quote(value, safe="")
 
 
 def _encode(body: object | None, extra: Mapping[str, Any] | None) -> bytes | None:

@@ -66,6 +66,7 @@ class Resource:
         limit: int | None,
         cursor: str | None,
         strict: bool,
+        window: int = 1,
     ) -> Pager[T]:
         path = {name: checks.check_id(value, name) for name, value in (ids or {}).items()}
         complete = options.over(self.options) if options else self.options
@@ -91,4 +92,5 @@ class Resource:
             limit=self.transport.config.page_size if limit is None else limit,
             cursor=cursor,
             strict=strict,
+            window=window,
         )

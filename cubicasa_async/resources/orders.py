@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from contextlib import aclosing
 from typing import TypedDict, Unpack
 
@@ -152,6 +152,7 @@ class Orders(Resource):
         limit: int | None = None,
         cursor: str | None = None,
         strict: bool = False,
+        window: int = 1,
         options: RequestOptions | None = None,
     ) -> Pager[Order]:
         """List orders, newest first (documented). Rows have no `delivery_assets` (observed).
@@ -161,13 +162,16 @@ class Orders(Resource):
             limit: Records per page; the client's page_size by default.
             cursor: Where to start, from another pager's `cursor` or an error's.
             strict: Fail at the first row that cannot be read, not after all others.
+            window: How many pages may be under way at once. The proof that nothing is skipped
+                stays the same; a page that was fetched too early is fetched again.
             options: Settings of each page's call.
 
         Returns:
             A pager: await it for one page, or iterate over all orders.
 
         Raises:
-            InvalidInputError: A status, the limit or the cursor is not valid. Nothing was sent.
+            InvalidInputError: A status, the limit, the cursor or the window is not valid. Nothing
+                was sent.
         """
         return self._list(
             LIST,
@@ -176,6 +180,7 @@ class Orders(Resource):
             limit=limit,
             cursor=cursor,
             strict=strict,
+            window=window,
         )
 
     async def get(self, order_id: str, *, options: RequestOptions | None = None) -> Order:
@@ -224,6 +229,77 @@ class Orders(Resource):
                     else:  # it may have been another before
                         found.pop(order.id, None)
         return tuple(sorted(found.values(), key=_age))
+
+    async def wait_until(
+        self,
+        order_id: str,
+        status: OrderStatus | str | Iterable[OrderStatus | str] = OrderStatus.READY,
+        *,
+        deadline: float = 86_400.0,
+        first_gap: float = 15.0,
+        longest_gap: float = 600.0,
+        waker: Waker | None = None,
+        options: RequestOptions | None = None,
+    ) -> Order:
+        """Wait until an order stands where it should, for hours if need be.
+
+        The order is read again and again, in gaps that grow and vary by chance. A read that fails
+        for the moment does not end the wait. An order that stands there already is given at once.
+
+        Args:
+            order_id: The order's identifier.
+            status: Where it is to stand, or several of which one will do.
+            deadline: Seconds after which to give up; a day by default. The last look is taken up
+                to 5 seconds before.
+            first_gap: Seconds between the first two looks at most; each further gap is half as
+                long again.
+            longest_gap: Seconds between two looks at most.
+            waker: Tells of changes, so that the order is read at once, as OrderSignals of
+                `cubicasa_async.delivery.waits` does.
+            options: Settings of each read.
+
+        Raises:
+            WaitTimeoutError: It did not get there in time; says what was last seen.
+            InvalidInputError: An argument is not valid. Nothing was sent.
+            CubiCasaError: The order cannot be read, and looking again would not help.
+        """
+        return await self._wait(
+            order_id,
+            status,
+            deadline=deadline,
+            first_gap=first_gap,
+            longest_gap=longest_gap,
+            waker=waker,
+            options=options.over(self.options) if options else self.options,
+        )
+
+    async def _wait(
+        self,
+        order_id: str,
+        status: OrderStatus | str | Iterable[OrderStatus | str],
+        *,
+        deadline: float,
+        first_gap: float,
+        longest_gap: float,
+        waker: Waker | None,
+        options: RequestOptions,
+    ) -> Order:
+        def look(left: float) -> Awaitable[Order]:
+            cut = RequestOptions(deadline=min(left, options.deadline or left))
+            return self.get(order_id, options=cut.over(options))
+
+        checks.check_id(order_id, "order_id")
+        wait = Wait(
+            look=look,
+            order_id=order_id,
+            statuses=_statuses(status),
+            deadline=deadline,
+            first_gap=first_gap,
+            longest_gap=longest_gap,
+            waker=waker,
+            runtime=self.transport.runtime,
+        )
+        return await wait.until_there()
 
     async def upgrade(
         self,

@@ -259,6 +259,7 @@ class Orders(Twin[orders.Orders]):
         limit: int | None = None,
         cursor: str | None = None,
         strict: bool = False,
+        window: int = 1,
         options: RequestOptions | None = None,
     ) -> SyncPager[Order]:
         """List orders, newest first (documented). Rows have no `delivery_assets` (observed).
@@ -268,18 +269,26 @@ class Orders(Twin[orders.Orders]):
             limit: Records per page; the client's page_size by default.
             cursor: Where to start, from another pager's `cursor` or an error's.
             strict: Fail at the first row that cannot be read, not after all others.
+            window: How many pages may be under way at once. The proof that nothing is skipped
+                stays the same; a page that was fetched too early is fetched again.
             options: Settings of each page's call.
 
         Returns:
             A pager: ask it for one `page()`, or iterate over all orders.
 
         Raises:
-            InvalidInputError: A status, the limit or the cursor is not valid. Nothing was sent.
+            InvalidInputError: A status, the limit, the cursor or the window is not valid. Nothing
+                was sent.
         """
         return SyncPager(
             self.portal,
             self.asynchronous.list(
-                status=status, limit=limit, cursor=cursor, strict=strict, options=options
+                status=status,
+                limit=limit,
+                cursor=cursor,
+                strict=strict,
+                window=window,
+                options=options,
             ),
         )
 
@@ -291,6 +300,30 @@ class Orders(Twin[orders.Orders]):
             CubiCasaError: The call failed; see `outcome`.
         """
         return self.portal.run(self.asynchronous.get(order_id, options=options))
+
+    def find_by_external_id(
+        self, external_id: str, *, options: RequestOptions | None = None
+    ) -> tuple[Order, ...]:
+        """Find all orders with an external_id, newest first, with proof that none is missed.
+
+        The server is not known to search, so all orders are listed: `bulk.mirror_orders` keeps a
+        copy that can be asked at once. Nothing says that the server keeps an external_id unique.
+        The orders are rows of the list, without `delivery_assets` (observed).
+
+        Args:
+            external_id: Your own identifier.
+            options: Settings of each page's call.
+
+        Returns:
+            All of them; none, one or several.
+
+        Raises:
+            InvalidInputError: The external_id is empty. Nothing was sent.
+            GapError: The list moved too fast for a proof, three times.
+            UndecodableItemsError: An entry could not be read that may be one of them.
+            CubiCasaError: A call failed; see `outcome`.
+        """
+        return self.portal.run(self.asynchronous.find_by_external_id(external_id, options=options))
 
     def upgrade(
         self,
@@ -545,7 +578,7 @@ class WebhookSettings(Twin[webhooks.WebhookSettings]):
         """Set the webhooks; it replaces what was set before (documented).
 
         The server answers 200 also to what it ignores (observed), so the answer is compared with
-        what was asked for.
+        what was asked for, as sets: the same URLs and triggers in any order.
 
         Args:
             webhook_urls: Which URLs are called.
@@ -554,7 +587,8 @@ class WebhookSettings(Twin[webhooks.WebhookSettings]):
 
         Raises:
             InvalidInputError: A URL is none. Nothing was sent.
-            EchoMismatchError: The server answered other webhooks than were asked for.
+            EchoMismatchError: The server answered other webhooks than were asked for. Which are
+                in force is UNKNOWN then; setting them once more is harmless.
             CubiCasaError: The call failed; see `outcome`.
         """
         return self.portal.run(

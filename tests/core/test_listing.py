@@ -32,19 +32,20 @@ class Bustle:
             self._world.add_order()
 
 
+@pytest.mark.parametrize("window", [1, 8])
 @pytest.mark.parametrize("reading", Reading)
 async def test_all_orders_are_given_once_under_every_reading(
-    reading: Reading, client: AsyncCubiCasa, sandbox: Sandbox
+    reading: Reading, window: int, client: AsyncCubiCasa, sandbox: Sandbox
 ) -> None:
     sandbox.reading = reading
     bustle = Bustle(sandbox)
     given: list[str] = []
-    async for page in client.orders.list(limit=50).pages():
+    async for page in client.orders.list(limit=50, window=window).pages():
         given += [one.id for one in page.items]
         bustle.stir()
     assert len(given) == len(set(given))
     assert bustle.throughout <= set(given)
-    assert len(sandbox.ledger) < SIZE / 50 * 2
+    assert len(sandbox.ledger) < SIZE / 50 * (2 if window == 1 else 4)
 
 
 @pytest.mark.parametrize("reading", Reading)

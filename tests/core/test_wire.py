@@ -79,11 +79,10 @@ def unreadable(body: Any, effect: Effect = Effect.READ, **headers: str) -> Decod
 
 
 def test_a_request_has_its_path_and_query_filled_in() -> None:
-    request = wire.build(
-        BASE, endpoint(), path={"order_id": "x"}, query=[("status", "a b"), ("status", "ä&c")]
-    )
+    query = "status=a+b&status=%C3%A4%26c"
+    request = wire.build(str(BASE), endpoint(), path={"order_id": "x"}, query=query)
     assert request.method == "POST"
-    assert str(request.url) == f"{BASE}/orders/x?status=a+b&status=%C3%A4%26c"
+    assert str(request.url) == f"{BASE}/orders/x?{query}"
     assert request.body is None
 
 
@@ -100,13 +99,13 @@ def test_a_request_has_its_path_and_query_filled_in() -> None:
     ],
 )
 def test_a_part_of_the_path_is_sent_as_it_is_meant(value: str, sent: str) -> None:
-    request = wire.build(BASE, endpoint(), path={"order_id": value})
+    request = wire.build(str(BASE), endpoint(), path={"order_id": value})
     assert request.url.raw_path == f"{BASE.raw_path}/orders/{sent}"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_any_part_of_the_path_stays_one_part_and_comes_back_whole(value: str) -> None:
-    request = wire.build(BASE, endpoint(), path={"order_id": value})
+    request = wire.build(str(BASE), endpoint(), path={"order_id": value})
     sent = str(request.url).removeprefix(f"{BASE}/orders/")
     assert not set(sent) & set("/?#")
     assert unquote(sent) == value
@@ -114,19 +113,19 @@ def test_any_part_of_the_path_stays_one_part_and_comes_back_whole(value: str) ->
 
 def test_a_path_that_was_given_encoded_is_not_decoded() -> None:
     given_path = endpoint(path="/a%2Fb/../c//d")
-    assert str(wire.build(BASE, given_path, path={}).url) == f"{BASE}/a%2Fb/../c//d"
+    assert str(wire.build(str(BASE), given_path, path={}).url) == f"{BASE}/a%2Fb/../c//d"
 
 
 def test_fields_added_by_hand_are_sent_beside_the_checked_ones() -> None:
     request = wire.build(
-        BASE, endpoint(), path={"order_id": "x"}, body={"a": 1}, extra_body={"b": 2}
+        str(BASE), endpoint(), path={"order_id": "x"}, body={"a": 1}, extra_body={"b": 2}
     )
     assert request.body == b'{"a":1,"b":2}'
 
 
 def test_a_body_without_a_form_in_json_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="no form in JSON"):
-        wire.build(BASE, endpoint(), path={"order_id": "x"}, body={"a": object()})
+        wire.build(str(BASE), endpoint(), path={"order_id": "x"}, body={"a": object()})
 
 
 CLASSES: dict[int, type[AnswerError]] = {

@@ -1,0 +1,164 @@
+"""Waiting for hours until an order stands where it should."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, Final, Protocol
+
+import attrs
+import backoff
+
+from cubicasa_async.core.runtime import Runtime
+from cubicasa_async.errors import CallTimeoutError, CubiCasaError, WaitTimeoutError
+from cubicasa_async.resources.order import Order
+
+_LAST_LOOK: Final = 5.0
+"""Seconds before the deadline at which the last look is taken."""
+_LEAST: Final = 1.0
+"""Seconds that a look may take at least, as when the machine has slept over the deadline."""
+
+
+class Waker(Protocol):
+    """Tells that an order may have changed, as a receiver of webhooks learns it."""
+
+    async def changed(self, order_id: str) -> object:
+        """Return when it may have changed since this was called."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Wait:
+    """A wait for an order.
+
+    Attributes:
+        look: Reads the order, within the given seconds.
+        order_id: Its identifier.
+        statuses: Where it is to stand; one of them.
+        deadline: Seconds after which to give up.
+        first_gap: Seconds between the first two looks at most; the gaps then grow.
+        longest_gap: Seconds between two looks at most.
+        waker: Ends a gap early.
+        runtime: Sources of time and chance.
+    """
+
+    look: Callable[[float], Awaitable[Order]]
+    order_id: str
+    statuses: tuple[str, ...]
+    deadline: float
+    first_gap: float
+    longest_gap: float
+    waker: Waker | None
+    runtime: Runtime
+
+    async def until_there(self) -> Order:
+        """The order, once it stands where it should.
+
+        Raises:
+            WaitTimeoutError: It did not in time.
+            CubiCasaError: It cannot be read, and looking again would not help.
+        """
+        now = self.runtime.monotonic
+        end, gaps, seen = now() + self.deadline, self._gaps(), _Seen()
+        while True:
+            # Listened to from before the look on, so that nothing between the two is missed.
+            signal = self._listen()
+            try:
+                order = await self._looked(seen, max(end - now(), _LEAST))
+                if order is not None and order.status in self.statuses:
+                    return order
+                left = end - now()
+                if left <= _LAST_LOOK:
+                    raise seen.given_up(self)
+                gap = next(gaps)
+                pause = max(self.runtime.jitter(gap / 2) + gap / 2, seen.held_back(self.runtime))
+                if await self._woken(signal, min(pause, left - _LAST_LOOK)):
+                    gaps = self._gaps()
+            finally:
+                await _ended(signal)
+
+    def _gaps(self) -> Iterator[float]:
+        gaps = backoff.expo(base=1.5, factor=self.first_gap, max_value=self.longest_gap)
+        gaps.send(None)
+        return gaps
+
+    def _listen(self) -> asyncio.Future[object] | None:
+        return asyncio.ensure_future(self.waker.changed(self.order_id)) if self.waker else None
+
+    async def _looked(self, seen: _Seen, left: float) -> Order | None:
+        seen.looks += 1
+        seen.failure = None
+        try:
+            seen.order = await self.look(left)
+        except CubiCasaError as exc:
+            if not (exc.transient or isinstance(exc, CallTimeoutError)):
+                raise
+            seen.failure = exc
+            return None
+        seen.at = self.runtime.utcnow()
+        return seen.order
+
+    async def _woken(self, signal: asyncio.Future[object] | None, seconds: float) -> bool:
+        """Wait; True if a signal ended it. A waker that fails is one that never signals."""
+        pause = asyncio.ensure_future(self.runtime.sleep(seconds))
+        try:
+            if signal is None:
+                await pause
+                return False
+            await asyncio.wait({pause, signal}, return_when=asyncio.FIRST_COMPLETED)
+            if signal.done() and signal.exception() is None:
+                return True
+            await pause
+            return False
+        finally:
+            await _ended(pause)
+
+
+async def _ended(future: asyncio.Future[Any] | None) -> None:
+    if future is not None:
+        future.cancel()
+        await asyncio.wait([future])
+        with suppress(asyncio.CancelledError):
+            future.exception()  # taken notice of
+
+
+@attrs.define
+class _Seen:
+    """What the looks showed so far."""
+
+    looks: int = 0
+    order: Order | None = None
+    at: Any = None
+    failure: CubiCasaError | None = None
+
+    def held_back(self, runtime: Runtime) -> float:
+        """Seconds for which the server asked not to be called."""
+        retry_at = self.failure.retry_at if self.failure else None
+        return (retry_at - runtime.utcnow()) / timedelta(seconds=1) if retry_at else 0.0
+
+    def given_up(self, wait: Wait) -> WaitTimeoutError:
+        wanted = " or ".join(wait.statuses)
+        sentence = (
+            f"Order {wait.order_id} did not become {wanted} within {duration(wait.deadline)}: "
+        )
+        if self.order is None:
+            sentence += f"it could never be read in {self.looks} looks."
+        else:
+            status = self.order.status or "of no known status"
+            sentence += f"it was {status} when last seen, {self.at:%Y-%m-%d %H:%M:%S} UTC, in "
+            sentence += f"{self.looks} looks."
+        if self.failure is not None:
+            sentence += f" The last look failed: {self.failure.message}"
+        error = WaitTimeoutError(sentence)
+        error.order, error.seen_at = self.order, self.at
+        return error
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `90 s`, `5 min`, `6 h`."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size:g} {unit}"
+    return f"{seconds:g} s"
