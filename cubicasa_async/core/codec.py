@@ -228,7 +228,7 @@ def _make_converter(*, detailed: bool) -> Rules:
     converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
     converter.register_structure_hook_factory(_is_model, _model_hook)
     converter.register_structure_hook_factory(_is_sparse, _sparse_hook)
-    converter.register_structure_hook_factory(lambda cls: optional(cls) is not None, _optional_hook)
+    converter.register_structure_hook_factory(_is_optional, _optional_hook)
     converter.register_unstructure_hook_factory(_is_request, _plain_dump_hook)
     converter.register_unstructure_hook_factory(_is_model, _model_dump_hook)
     converter.extended = False

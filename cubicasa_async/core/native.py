@@ -33,8 +33,7 @@ class Rules(Converter):
     def register_structure_hook(self, *args: Any, **kwargs: Any) -> Any:
         """As in cattrs."""
         self.extended = True
-        hook: Any = super().register_structure_hook(*args, **kwargs)
-        return hook
+        return cast("Any", super().register_structure_hook(*args, **kwargs))
 
     def register_structure_hook_func(self, *args: Any, **kwargs: Any) -> Any:
         """As in cattrs."""
@@ -122,7 +121,7 @@ class Native:
 
     def _read_foreign(self, stand_in: type, value: Any) -> Any:
         cls = cast("Foreign", stand_in).stands_for
-        return None if is_nothing(value) else self._rules.structure(value, cls)
+        return None if is_nothing(value) else cast("Any", self._rules.structure(value, cls))
 
 
 _Read = Callable[[Any, type[Model]], Model]

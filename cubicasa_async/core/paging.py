@@ -14,7 +14,7 @@ import msgspec
 from cubicasa_async.core import codec, wire
 from cubicasa_async.core.ahead import Ahead
 from cubicasa_async.core.endpoint import Endpoint
-from cubicasa_async.core.walk import SMALLEST_PAGE, Page, Record, Walk
+from cubicasa_async.core.walk import SMALLEST_PAGE, Page, Record, Walk, page_of
 from cubicasa_async.errors import (
     CubiCasaError,
     FieldError,
@@ -68,7 +68,7 @@ def _read_unusual_page(endpoint: Endpoint[T], answer: wire.Answer, offset: int) 
     if problems:
         raise wire.unexpected(endpoint, answer, tuple(problems))
     records = [_record(item, endpoint.response, i) for i, item in enumerate(items)]
-    return Page.of(records, offset, has_more is True, next_offset)
+    return page_of(records, offset, has_more is True, next_offset)
 
 
 def _record(raw: Any, cls: type[T] | None, index: int) -> Record[T]:

@@ -62,15 +62,6 @@ class Page(Generic[T]):
     has_more: bool
     next_offset: int | None
 
-    @classmethod
-    def of(
-        cls, records: Iterable[Record[T]], offset: int, has_more: bool, next_offset: int | None
-    ) -> Page[T]:
-        """A page of some records."""
-        records = tuple(records)
-        keys = tuple([record.key for record in records])
-        return cls(keys, tuple([record.item for record in records]), offset, has_more, next_offset)
-
     @property
     def records(self) -> tuple[Record[T], ...]:
         """Its entries, each with its key."""
@@ -94,7 +85,16 @@ class Page(Generic[T]):
         if seen.isdisjoint(rest) and len(set(rest)) == len(rest):
             return attrs.evolve(self, keys=rest, entries=self.entries[known:])
         fresh = {r.key: r for r in self.records if r.key not in seen}
-        return Page.of(fresh.values(), self.offset, self.has_more, self.next_offset)
+        return page_of(fresh.values(), self.offset, self.has_more, self.next_offset)
+
+
+def page_of(
+    records: Iterable[Record[T]], offset: int, has_more: bool, next_offset: int | None
+) -> Page[T]:
+    """A page of some records."""
+    records = tuple(records)
+    keys = tuple([record.key for record in records])
+    return Page(keys, tuple([record.item for record in records]), offset, has_more, next_offset)
 
 
 class Walk(Generic[T]):

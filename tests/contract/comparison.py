@@ -15,6 +15,7 @@ from cubicasa_async import AddOn, AsyncCubiCasa, PackageType, ProductType, Role,
 from cubicasa_async.core.endpoint import Endpoint
 from cubicasa_async.core.models import Sparse, other_names, wire_names
 from cubicasa_async.core.values import OpenEnum, Unset
+from cubicasa_async.delivery import Event
 from tests.contract.cases import BY_OPERATION, method
 
 # A server that gets these calls without these fields answers 200 and does nothing.
@@ -71,6 +72,8 @@ def _differences(document: dict[str, Any]) -> Iterator[str]:
         yield from _query(operation, item)
         yield from _request(endpoint, item.get("requestBody"), document)
         yield from _answer(endpoint, item["responses"]["200"], document)
+    told = document["webhooks"]["order_status"]["post"]["requestBody"]
+    yield from _class(Event, _schema(told, document), "the webhook", answered=True)
 
 
 def _schema(part: Any, document: Any) -> Any:

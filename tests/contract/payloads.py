@@ -69,6 +69,7 @@ _PLAIN: Final[dict[Any, Json]] = {
     type(None): st.none(),
     str: texts,
     bool: st.booleans(),
+    int: st.integers(),
     float: numbers,
     datetime: seconds,
 }

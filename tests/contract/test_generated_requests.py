@@ -131,7 +131,7 @@ def test_all_boundary_cases_are_answered_as_the_document_says(
         + "".join(f"{name} = {json.dumps(on)}\n" for name, on in CONFIG["generation"].items()),
         encoding="utf-8",
     )
-    command = [Path(sys.executable).with_name("schemathesis"), "run", "document.json"]
+    command = [str(Path(sys.executable).with_name("schemathesis")), "run", "document.json"]
     asked = ["--url", served.base_url, "--header", f"api-key: {served.api_key}"]
     before = len(served.ledger)
     ended = subprocess.run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import attrs
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from cubicasa_async import AsyncCubiCasa, Effect, Evidence, Order, Pager
 from cubicasa_async.core.endpoint import Endpoint
 from cubicasa_async.core.paging import Cursor, read_page
-from cubicasa_async.core.walk import Page, Record
+from cubicasa_async.core.walk import Page, Record, page_of
 from cubicasa_async.core.wire import Answer
 from cubicasa_async.errors import (
     DecodeError,
@@ -31,7 +31,7 @@ from cubicasa_async.sandbox import Fault, Reading, Sandbox
 from tests.support.listing import Change, Listing
 from tests.support.payloads import order, page
 
-Fetch = Callable[[int, int], Awaitable[Page[str]]]
+Fetch = Callable[[int, int], Coroutine[Any, Any, Page[str]]]
 
 LIST = Endpoint(
     operation="orders.list",
@@ -69,7 +69,7 @@ def test_a_page_is_read_with_its_items_and_offsets() -> None:
 
 @pytest.mark.parametrize("more", [{}, {"limit": 0, "previous_offset": 0}, {"limit": None}])
 def test_of_the_pagination_only_what_is_needed_is_looked_at(more: dict[str, Any]) -> None:
-    assert read(page([], **more)) == Page.of((), 20, False, None)
+    assert read(page([], **more)) == page_of((), 20, False, None)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cubicasa_async.core import walk as module
-from cubicasa_async.core.walk import SMALLEST_PAGE, Page, Record, Walk
+from cubicasa_async.core.walk import SMALLEST_PAGE, Page, Record, Walk, page_of
 from cubicasa_async.errors import GapError, Outcome, PagingError
 from cubicasa_async.sandbox import Reading
 from tests.support.listing import Change, Follow, Listing, blindly
@@ -121,7 +121,7 @@ def test_control_a_blind_follower_gives_records_twice() -> None:
 
 
 pages = st.builds(
-    Page.of,
+    page_of,
     records=st.lists(st.sampled_from("abcdefghij"), max_size=6).map(
         lambda keys: tuple(Record(key, key) for key in keys)
     ),
@@ -141,7 +141,7 @@ def test_whatever_a_server_answers_a_walk_ends_and_gives_nothing_twice(
     try:
         while not walk.done:
             answer = answers[min(asked, len(answers) - 1)]
-            page = Page.of(answer.records, walk.offset, answer.has_more, answer.next_offset)
+            page = page_of(answer.records, walk.offset, answer.has_more, answer.next_offset)
             given += walk.accept(page).keys
             asked += 1
             assert walk.offset >= 0
@@ -156,7 +156,7 @@ def accept_forever(*answers: Page[str]) -> tuple[list[str], PagingError]:
     given: list[str] = []
     for number in range(1000):
         answer = answers[min(number, len(answers) - 1)]
-        page = Page.of(answer.records, walk.offset, answer.has_more, answer.next_offset)
+        page = page_of(answer.records, walk.offset, answer.has_more, answer.next_offset)
         try:
             given += walk.accept(page).keys
         except PagingError as exc:
@@ -167,7 +167,7 @@ def accept_forever(*answers: Page[str]) -> tuple[list[str], PagingError]:
 
 
 def page(keys: str, next_offset: int | None, *, has_more: bool = True) -> Page[str]:
-    return Page.of(tuple(Record(key, key) for key in keys), 0, has_more, next_offset)
+    return page_of(tuple(Record(key, key) for key in keys), 0, has_more, next_offset)
 
 
 @pytest.mark.parametrize("next_offset", [0, 3, -1])
@@ -229,7 +229,7 @@ def feed(
     if next_offset is None:
         next_offset = walk.offset + len(keys)
     records = tuple(Record(key, key) for key in keys)
-    return "".join(walk.accept(Page.of(records, walk.offset, has_more, next_offset)).keys)
+    return "".join(walk.accept(page_of(records, walk.offset, has_more, next_offset)).keys)
 
 
 def started(keys: str = "abcdefgh") -> Walk[str]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from cubicasa_async.core import codec
-from cubicasa_async.core.walk import Page, Record
+from cubicasa_async.core.walk import Page, Record, page_of
 from cubicasa_async.live import Finding, Report
 from cubicasa_async.live.paging import SIZE
 from cubicasa_async.resources.order import Order
@@ -22,7 +22,7 @@ def served(ids: Sequence[str], offset: int, reading: Reading) -> Page[str]:
     end = start + len(shown)
     following = end if reading is Reading.ZERO_BASED else end + 1
     records = tuple(Record(one, one) for one in shown)
-    return Page.of(records, offset, end < len(ids), following)
+    return page_of(records, offset, end < len(ids), following)
 
 
 def row(
@@ -40,7 +40,7 @@ def row(
 def listed(*rows: dict[str, Any], has_more: bool = False) -> Page[Order]:
     """A page of orders."""
     records = tuple(Record(one["id"], codec.structure(one, Order)) for one in rows)
-    return Page.of(records, 0, has_more, None)
+    return page_of(records, 0, has_more, None)
 
 
 def the(report: Report, words: str) -> Finding:

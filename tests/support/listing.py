@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from cubicasa_async.core.walk import Page, Record
+from cubicasa_async.core.walk import Page, Record, page_of
 from cubicasa_async.sandbox import Reading
 
 
@@ -70,7 +70,7 @@ class Listing:
         found = self.keys[start : start + min(limit, self._most)]
         end = start + len(found)
         following = end if self._reading is Reading.ZERO_BASED else end + 1
-        page = Page.of(
+        page = page_of(
             tuple(Record(key, key) for key in found),
             offset,
             end < len(self.keys),
