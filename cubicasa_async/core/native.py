@@ -33,7 +33,7 @@ class Rules(Converter):
     def register_structure_hook(self, *args: Any, **kwargs: Any) -> Any:
         """As in cattrs."""
         self.extended = True
-        return cast("Any", super().register_structure_hook(*args, **kwargs))
+        return super().register_structure_hook(*args, **kwargs)
 
     def register_structure_hook_func(self, *args: Any, **kwargs: Any) -> Any:
         """As in cattrs."""
@@ -43,7 +43,8 @@ class Rules(Converter):
     def register_structure_hook_factory(self, *args: Any, **kwargs: Any) -> Any:
         """As in cattrs."""
         self.extended = True
-        return super().register_structure_hook_factory(*args, **kwargs)
+        hook = super().register_structure_hook_factory(*args, **kwargs)  # pyright: ignore[reportUnknownVariableType] # as cattrs has it
+        return cast("Any", hook)
 
 
 class Pagination(msgspec.Struct):
