@@ -130,7 +130,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Types: mypy and pyright, both strict, and completeness of the public surface."""
-    install(session, "types", "bench")
+    install(session, "types")
     session.run("mypy")
     session.run("pyright")
     session.run("pyright", "--verifytypes", "cubicasa_async", "--ignoreexternal")

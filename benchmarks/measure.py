@@ -2,31 +2,96 @@
 
 from __future__ import annotations
 
+import functools
+import gc
+import os
+import random
 import statistics
+import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 import attrs
 
 Slice = Callable[[], Awaitable[object]]
+Clock = Callable[[], float]
+
+CPU: Final[Clock] = time.process_time
+WALL: Final[Clock] = time.perf_counter
+CLOCKS: Final[Mapping[Clock, str]] = {CPU: "CPU", WALL: "wall"}
+
+
+@attrs.frozen
+class Spread:
+    """Ratios of the rounds, and their quartiles."""
+
+    rounds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.rounds)
+
+    @property
+    def low(self) -> float:
+        return statistics.quantiles(self.rounds, n=4)[0]
+
+    @property
+    def high(self) -> float:
+        return statistics.quantiles(self.rounds, n=4)[2]
+
+    def over(self, other: Spread) -> Spread:
+        """What this is to another of the same rounds, round by round."""
+        return Spread(tuple(a / b for a, b in zip(self.rounds, other.rounds, strict=True)))
+
+    def inverse(self) -> Spread:
+        return Spread(tuple(1 / ratio for ratio in self.rounds))
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} [{self.low:.2f}..{self.high:.2f}]"
 
 
 @attrs.frozen
 class Ratio:
     """A variant against its base.
 
-    `median`, `low` and `high` (quartiles) are of the ratios of the rounds.
+    `by` holds the ratios by both clocks; `clock` says which of them is meant where none is named,
+    and `seconds` is the median time of a slice by it. The base itself is `is_base`.
     """
 
     name: str
-    median: float
-    low: float
-    high: float
+    by: Mapping[Clock, Spread]
+    clock: Clock
     seconds: float
+    is_base: bool = False
 
-    def __str__(self) -> str:
-        spread = f"[{self.low:.2f}..{self.high:.2f}]"
-        return f"{self.name:<44} {self.median:5.2f} x {spread:<14} {self.seconds * 1e3:9.1f} ms"
+    @property
+    def spread(self) -> Spread:
+        return self.by[self.clock]
+
+    def over(self, other: Ratio, clock: Clock) -> Spread:
+        """What this is to another variant; what is measured against the base as it is."""
+        return self.by[clock] if other.is_base else self.by[clock].over(other.by[clock])
+
+
+@attrs.frozen
+class Growth:
+    """Peak resident size in MB of a small and of a ten times larger job."""
+
+    name: str
+    small: float
+    large: float
+
+
+@attrs.frozen
+class Missing:
+    """A variant that could not be measured here, and why."""
+
+    name: str
+    reason: str
+
+
+Figure = Ratio | Growth | Missing
 
 
 def settle_memory() -> None:
@@ -35,36 +100,67 @@ def settle_memory() -> None:
     del block
 
 
+def stay_on(core: int) -> None:
+    """Keep this process, and those it starts from now on, on one core, where that can be said."""
+    if sys.platform == "linux":
+        os.sched_setaffinity(0, {core})
+
+
+@functools.cache
+def two_cores() -> tuple[int, int] | None:
+    """A core for the client and one for the server, as they were when this was first asked.
+
+    None where there are not two to choose.
+    """
+    if sys.platform != "linux":
+        return None
+    cores = sorted(os.sched_getaffinity(0))
+    return (cores[0], cores[1]) if len(cores) > 1 else None
+
+
 async def compare(
     base: tuple[str, Slice],
-    variants: dict[str, Slice],
+    variants: Mapping[str, Slice],
     *,
     rounds: int,
-    clock: Callable[[], float] = time.process_time,
+    clock: Clock = CPU,
 ) -> list[Ratio]:
-    """Time of each variant as a ratio to its base, median and quartiles over the rounds."""
-    name, base_slice = base
-    variants = {f"{name} (base, against itself)": base_slice, **variants}
+    """Time of each variant as a ratio to its base, over the rounds, in shuffled order.
+
+    The base is among them, measured against itself like any other: its row shows the noise.
+    """
+    base_name, base_slice = base
+    variants = {base_name: base_slice, **variants}
     for run in variants.values():
         await run()  # warm up
-    ratios: dict[str, list[float]] = {key: [] for key in variants}
-    seconds: dict[str, list[float]] = {key: [] for key in variants}
-    for _ in range(rounds):
-        before = await _timed(base_slice, clock)
-        for key, run in variants.items():
-            own = await _timed(run, clock)
-            after = await _timed(base_slice, clock)
-            ratios[key].append(own / ((before + after) / 2))
-            seconds[key].append(own)
-            before = after
+    gc.collect()
+    gc.freeze()  # nobody's collections walk through what the others have imported
+    try:
+        timed = {key: list[tuple[float, ...]]() for key in variants}
+        ratios = {key: list[tuple[float, ...]]() for key in variants}
+        order = list(variants)
+        for _ in range(rounds):
+            random.shuffle(order)
+            before = await _timed(base_slice)
+            for key in order:
+                own = await _timed(variants[key])
+                after = await _timed(base_slice)
+                timed[key].append(own)
+                ratios[key].append(
+                    tuple(2 * o / (b + a) for o, b, a in zip(own, before, after, strict=True))
+                )
+                before = after
+    finally:
+        gc.unfreeze()
     found: list[Ratio] = []
-    for key, values in ratios.items():
-        low, median, high = statistics.quantiles(values, n=4)
-        found.append(Ratio(key, median, low, high, statistics.median(seconds[key])))
+    for key in variants:
+        by = {which: Spread(tuple(row[i] for row in ratios[key])) for i, which in enumerate(CLOCKS)}
+        seconds = statistics.median(row[list(CLOCKS).index(clock)] for row in timed[key])
+        found.append(Ratio(key, by, clock, seconds, is_base=key == base_name))
     return found
 
 
-async def _timed(run: Slice, clock: Callable[[], float]) -> float:
-    begun = clock()
+async def _timed(run: Slice) -> tuple[float, ...]:
+    begun = [clock() for clock in CLOCKS]
     await run()
-    return clock() - begun
+    return tuple(clock() - then for clock, then in zip(CLOCKS, begun, strict=True))

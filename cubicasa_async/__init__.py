@@ -18,6 +18,7 @@ from cubicasa_async.core.walk import Page
 from cubicasa_async.core.wire import Response
 from cubicasa_async.errors import Attempt, CubiCasaError, FieldError, Outcome, Undecodable
 from cubicasa_async.resources.assets import (
+    Asset,
     DeliveryAssets,
     GlaPackage,
     HomeReport,
@@ -54,6 +55,7 @@ __all__ = [
     "UNSET",
     "AddOn",
     "Address",
+    "Asset",
     "AsyncCubiCasa",
     "Attempt",
     "ChangeRequest",

@@ -5,6 +5,7 @@
     CubiCasaError
      ├─ ConfigError                  settings that cannot work; nothing was sent
      ├─ InvalidInputError            your data was refused here, before anything was sent
+     │   └─ EventError               ... as what a webhook brought is no event
      ├─ ClientClosedError            the client was used after close()
      ├─ TransportError               no whole answer came back
      │   ├─ ConnectError             no connection could be made
@@ -28,6 +29,9 @@
      ├─ PagingError                  a list cannot be walked on: see cursor
      │   └─ GapError                 ... because completeness can no longer be proven
      ├─ JournalError                 the journal of a job cannot be used or written
+     ├─ DownloadError                a delivered file could not be fetched whole
+     ├─ WaitTimeoutError             an order did not get there in time (also a TimeoutError)
+     ├─ StoreError                   the database of a store cannot be used or written
      └─ JobStoppedError              a bulk job stopped early; its cause is chained
 
 Each error says whether the call may have had an effect: `outcome` is NOT_SENT, REFUSED or
@@ -36,64 +40,15 @@ UNKNOWN. All errors survive pickle and copy, and none holds the api key.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import attrs
 
-
-class Outcome(enum.Enum):
-    """What is known of a failed call's effect on the server."""
-
-    NOT_SENT = "not sent"
-    """Nothing of the request left this machine. It can be repeated safely."""
-
-    REFUSED = "refused"
-    """The server answered that it did not do it. There is no effect."""
-
-    UNKNOWN = "unknown"
-    """The request left and no trustworthy answer came back: it may have happened."""
-
-
-@attrs.frozen
-class FieldError:
-    """One fault of one field.
-
-    Attributes:
-        field: The field's name; dotted for nested ones, `[n]` for list items.
-        message: What is wrong, in words.
-    """
-
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.field}: {self.message}" if self.field else self.message
-
-
-@attrs.frozen
-class Attempt:
-    """One try of a call.
-
-    Attributes:
-        started: When it began (aware, UTC).
-        duration: Seconds until its end.
-        phase: How far it came: "queue", "connect", "send" or "answer".
-        status: The HTTP status if an answer came, else None.
-        outcome: What is known of its effect; None if it succeeded.
-        error: The failure in a few words; None if it succeeded.
-        slept: Seconds waited after it before the next try.
-    """
-
-    started: datetime
-    duration: float
-    phase: str
-    status: int | None = None
-    outcome: Outcome | None = None
-    error: str | None = None
-    slept: float = 0.0
+from cubicasa_async.outcome import Attempt as Attempt
+from cubicasa_async.outcome import FieldError as FieldError
+from cubicasa_async.outcome import Outcome as Outcome
 
 
 def _rebuild(
@@ -166,6 +121,10 @@ class InvalidInputError(CubiCasaError):
 
     def __str__(self) -> str:
         return _with_fields(super().__str__(), self.field_errors)
+
+
+class EventError(InvalidInputError):
+    """What a webhook brought is no event: see `field_errors`, each with its JSON path."""
 
 
 class ClientClosedError(CubiCasaError):
@@ -395,6 +354,45 @@ class GapError(PagingError):
 
 class JournalError(CubiCasaError):
     """The journal of a job cannot be opened, read or written. Nothing was sent after that."""
+
+
+class DownloadError(CubiCasaError):
+    """A delivered file could not be fetched whole, or is not what it should be.
+
+    Attributes:
+        status: The HTTP status of the answer, if that is what is wrong.
+    """
+
+    status: int | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        outcome: Outcome = Outcome.UNKNOWN,
+        transient: bool = False,
+    ) -> None:
+        super().__init__(message, outcome=outcome)
+        self.status = status
+        self._transient = transient
+
+
+class WaitTimeoutError(CubiCasaError, TimeoutError):
+    """An order did not come into the wanted status in time. Waiting changes nothing on the server.
+
+    Attributes:
+        order: The order as it was last seen; None if it never was.
+        seen_at: When that was (aware, UTC).
+    """
+
+    outcome = Outcome.UNKNOWN
+    order: Any = None
+    seen_at: datetime | None = None
+
+
+class StoreError(CubiCasaError):
+    """The database of a store cannot be opened, read or written, or is in use by another run."""
 
 
 class JobStoppedError(CubiCasaError):

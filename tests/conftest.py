@@ -8,8 +8,14 @@ from cubicasa_async import AsyncCubiCasa
 from cubicasa_async.sandbox import Sandbox
 from tests.support.canary import CANARY, everything_is_logged, pytest_runtest_makereport
 from tests.support.moments import VirtualTime
+from tests.support.postgres import postgres_server, postgres_url
 
-__all__ = ["everything_is_logged", "pytest_runtest_makereport"]
+__all__ = [
+    "everything_is_logged",
+    "postgres_server",
+    "postgres_url",
+    "pytest_runtest_makereport",
+]
 
 
 @pytest.fixture

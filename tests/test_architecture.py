@@ -17,21 +17,23 @@ PACKAGE = "cubicasa_async"
 ROOT = Path(cubicasa_async.__file__).parent
 LONGEST = 420
 
-BASE = {"errors", "config", "core"}
+BASE = {"outcome", "errors", "config", "core"}
 LIBRARY = BASE | {"resources", "client", "_version"}
 MAY_IMPORT: dict[str, set[str]] = {
     "_version": set(),
-    "errors": set(),
+    "outcome": set(),
+    "errors": {"outcome"},
     "config": {"errors", "core"},
     "core": {"errors", "config"},
     "resources": BASE,
     "client": BASE | {"resources", "_version"},
-    "bulk": LIBRARY,
-    "delivery": LIBRARY,
+    "store": {"errors", "core"},
+    "bulk": LIBRARY | {"store"},
+    "delivery": LIBRARY | {"store"},
     "live": LIBRARY,
     "sync": LIBRARY | {"bulk", "delivery"},
     "testing": LIBRARY | {"sync", "sandbox"},
-    "cli": LIBRARY | {"bulk", "delivery", "live", "sync", "sandbox"},
+    "cli": LIBRARY | {"bulk", "delivery", "live", "store", "sync", "sandbox"},
     "sandbox": set(),
     "__init__": LIBRARY | {"sync"},
 }

@@ -3,23 +3,54 @@
 from __future__ import annotations
 
 from cubicasa_async.bulk.draft_import import import_drafts
+from cubicasa_async.bulk.mirror import mirror_orders
+from cubicasa_async.bulk.mirror.outcomes import (
+    ChangedOrder,
+    FailedOrder,
+    MirrorOutcome,
+    NewOrder,
+    ReturnedOrder,
+    UnchangedOrder,
+    VanishedOrder,
+)
 from cubicasa_async.bulk.outcomes import (
     AlreadyThere,
     Created,
+    Deleted,
+    Kept,
     Rejected,
     RowOutcome,
     Skipped,
     Unknown,
+    Updated,
 )
+from cubicasa_async.bulk.progress import Progress
 from cubicasa_async.bulk.rows import Row
+from cubicasa_async.bulk.sources import open_source
+from cubicasa_async.bulk.status import JobStatus, read_status
 
 __all__ = [
     "AlreadyThere",
+    "ChangedOrder",
     "Created",
+    "Deleted",
+    "FailedOrder",
+    "JobStatus",
+    "Kept",
+    "MirrorOutcome",
+    "NewOrder",
+    "Progress",
     "Rejected",
+    "ReturnedOrder",
     "Row",
     "RowOutcome",
     "Skipped",
+    "UnchangedOrder",
     "Unknown",
+    "Updated",
+    "VanishedOrder",
     "import_drafts",
+    "mirror_orders",
+    "open_source",
+    "read_status",
 ]

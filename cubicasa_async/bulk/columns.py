@@ -15,6 +15,7 @@ from typing import Final, cast
 
 import attrs
 
+from cubicasa_async.bulk.postal_codes import lost_zeros
 from cubicasa_async.bulk.rows import Row
 from cubicasa_async.errors import FieldError, InvalidInputError
 
@@ -55,6 +56,12 @@ FIELDS: Final[Mapping[str, Kind]] = {
     f"{_STYLE_3D}.add_info": Kind.FREE_TEXT,
 }
 """Our fields, named like the arguments of `drafts.create`; nested ones are dotted."""
+
+REASON: Final = "reason"
+"""The column that says why a row was rejected, where rejected rows are written down.
+
+It means nothing when it is read, unless it is mapped.
+"""
 
 REQUIRED: Final = ("street", "city", "country", "owner_email")
 """What every draft needs (documented)."""
@@ -209,6 +216,8 @@ class Columns:
                 raise InvalidInputError(f"{source}: column {name!r} is both mapped and ignored")
             if asked.setdefault(name, _our_field(ours, source)) != ours:
                 raise InvalidInputError(f"{source}: column {name!r} is mapped twice")
+        if REASON in names and REASON not in asked:
+            left_out.add(REASON)
 
         mapped: dict[str, str] = {}
         for original, name in zip(header, names, strict=True):
@@ -248,8 +257,8 @@ class Columns:
             tuple(FieldError(field, "no column and no default") for field in self.missing),
         )
 
-    def row(self, line: int, cells: Sequence[str]) -> Row:
-        """Read one record; `line` is where it begins.
+    def row(self, line: int, cells: Sequence[str], faults: Mapping[str, str] = {}) -> Row:
+        """Read one record; `line` is where it begins, `faults` are known ones by column.
 
         Cells missing at the end are empty. A record with more cells than the header keeps its
         `cells` but has no `values`, because no cell can be trusted to stand in its column.
@@ -268,14 +277,18 @@ class Columns:
         problems: list[FieldError] = []
         for theirs, ours in self.mapped.items():
             text = as_found[theirs]
+            reason = faults.get(theirs, "")
             try:
-                value = read_cell(ours, text)
+                value = None if reason else read_cell(ours, text)
             except ValueError as error:
+                value, reason = None, str(error)
+            if reason:
                 values.pop(ours, None)
-                problems.append(FieldError(ours, f"column {theirs!r}: {shown(text)}: {error}"))
-            else:
-                if value is not None:
-                    values[ours] = value
+                problems.append(FieldError(ours, f"column {theirs!r}: {shown(text)}: {reason}"))
+            elif value is not None:
+                values[ours] = value
+        if reason := lost_zeros(values.get("country"), values.get("postal_code")):
+            problems.append(FieldError("postal_code", f"{values['postal_code']!r}: {reason}"))
         return Row(line=line, values=_nested(values), problems=tuple(problems), cells=as_found)
 
 

@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+)
 from contextlib import aclosing
-from pathlib import Path
-from typing import Any, Final, TypeGuard, TypeVar
+from functools import partial
+from typing import Any, Final
 
 import attrs
 
-from cubicasa_async.bulk.intake import Checked, batches, check_row, checked_again, numbered
-from cubicasa_async.bulk.journal import IN_DOUBT, MADE, Claim, Doubt, Journal, State
-from cubicasa_async.bulk.outcomes import (
-    AlreadyThere,
-    Created,
-    Rejected,
-    RowOutcome,
-    Skipped,
-    Unknown,
-)
+from cubicasa_async.bulk import doubts
+from cubicasa_async.bulk.intake import Checked, batches, check_row, numbered, one_ahead
+from cubicasa_async.bulk.job import Job, StopSign, stopped_by
+from cubicasa_async.bulk.journal import Journal, Record, run_of
+from cubicasa_async.bulk.journals import JournalPlace, journal_at
+from cubicasa_async.bulk.judging import judge
+from cubicasa_async.bulk.outcomes import RowOutcome
+from cubicasa_async.bulk.progress import Meter, Progress
+from cubicasa_async.bulk.pruning import InputSeen, prune
 from cubicasa_async.bulk.rows import Row
-from cubicasa_async.bulk.server_orders import ServerOrders
+from cubicasa_async.bulk.sending import change, send_all
+from cubicasa_async.bulk.shared_import import SharedImport
 from cubicasa_async.client import AsyncCubiCasa
-from cubicasa_async.config import RequestOptions
-from cubicasa_async.core.limits import Priority
-from cubicasa_async.errors import (
-    AnswerError,
-    ConfigError,
-    CubiCasaError,
-    FieldError,
-    InvalidInputError,
-    JobStoppedError,
-    JournalError,
-    Outcome,
-)
-
-T = TypeVar("T")
+from cubicasa_async.core.watch import watching
+from cubicasa_async.errors import ConfigError, CubiCasaError, JournalError
 
 SETTLE: Final = 5.0
 """Seconds after which a request that got no answer is taken to have no effect any more.
@@ -44,24 +40,35 @@ SETTLE: Final = 5.0
 Inferred: nothing says how late the server may still act on a request whose connection is gone.
 """
 
-_LOOKING: Final = RequestOptions(priority=Priority.BULK, deadline=300.0)
-_SENDING: Final = RequestOptions(priority=Priority.BULK, deadline=600.0, retries=10)
 _LONGEST_SETTLE: Final = 3600.0
 _ROWS_AT_ONCE: Final = 50
-_ROUNDS: Final = 3
-_LOST_IN_A_ROW: Final = 100
-_OF_THE_ROW: Final = frozenset({400, 409, 413, 422})
+
+
+@attrs.frozen
+class _Wishes:
+    """What the caller asked for, beside the rows."""
+
+    derive_keys: bool
+    look_first: bool
+    update: bool
+    prune: bool
+    prune_at_most: int | None
 
 
 async def import_drafts(
     client: AsyncCubiCasa,
     rows: Iterable[Row | Mapping[str, object]] | AsyncIterable[Row | Mapping[str, object]],
     *,
-    journal: str | Path,
+    journal: JournalPlace,
     concurrency: int = 8,
     derive_keys: bool = False,
     look_first: bool = True,
     settle: float = SETTLE,
+    update: bool = False,
+    prune: bool = False,
+    prune_at_most: int | None = None,
+    stop: StopSign | None = None,
+    progress: Callable[[Progress], object] | None = None,
 ) -> AsyncGenerator[RowOutcome]:
     """Make a draft order of every row, exactly once, and tell what became of each.
 
@@ -74,304 +81,176 @@ async def import_drafts(
     Args:
         client: Makes the calls.
         rows: What to import: rows of a file, or mappings of the arguments of `drafts.create`.
-        journal: The job's journal, a file. One job has one journal; it is made if missing.
+        journal: The job's journal, made if missing: a file, or a database by its URL
+            `postgresql://user:password@host/database#job`, or a journal such as a PostgresJournal.
+            One job has one journal. A file serves one run at a time. With a database, any number of
+            workers on any machines drain the job together, each given the same rows, other ones or
+            none; rows of one that dies are taken over and reconciled.
         concurrency: How many drafts are sent at once.
         derive_keys: Give a row without external_id one that is made from its address. Otherwise
             it is rejected, as its draft could not be found again.
         look_first: Look at the server's orders before the first row is sent. Without it, only the
             journal tells what is there, and rows in doubt are still looked up.
         settle: Seconds to wait after a lost answer before looking for its effect.
+        update: Change the draft of a row that has changed since its draft was made or found. Each
+            order is read before, and only one that is still a draft is changed. Whether an
+            optional field that is left out is kept or cleared by that is not known.
+        prune: After all rows, delete the drafts that this job made of rows which are in `rows` no
+            more. Each order is read before, and only one that is still a draft is deleted. Nothing
+            is deleted if the rows could not be read to their end, if there is a row whose
+            external_id is not known, or if no row is valid.
+        prune_at_most: Delete nothing if more drafts than this would be. Say it if the rows come
+            from where half of them could be missing.
+        stop: Ends the job gently once it is set: what is under way is finished and recorded, and
+            nothing more is begun. An `asyncio.Event` or a `threading.Event`.
+        progress: Called with a snapshot a few times per second, and at the end.
 
     Yields:
-        One outcome for each row, as they become known: Created, AlreadyThere, Rejected, Skipped
-        or Unknown.
+        One outcome for each row, as they become known: Created, AlreadyThere, Updated, Rejected,
+        Skipped or Unknown. Behind them, for drafts without a row if `prune` is asked for, Deleted,
+        Kept or Unknown. Rows that were not reached have none.
 
     Raises:
         JournalError: The journal cannot be used. Nothing was sent after that.
         JobStoppedError: A fault that concerns all rows, such as a refused key or an unreachable
             server, stopped the job. What was under way was finished and recorded.
+        InvalidInputError: All rows were done, but it is doubtful whether those that `prune` is for
+            are really gone. Nothing was deleted. Or the rows could not be read.
         ConfigError: An argument is out of range.
     """
     if concurrency < 1 or not 0 <= settle <= _LONGEST_SETTLE:
         raise ConfigError(
             f"concurrency must be 1 or more, and settle 0 to {_LONGEST_SETTLE:g} seconds."
         )
-    clock = client.runtime.utcnow
-    async with Journal(
-        journal, target=str(client.config.base_url), now=lambda: clock().timestamp()
-    ) as opened:
-        job = _Import(
-            client.with_options(_LOOKING),
-            opened,
-            concurrency=concurrency,
-            derive_keys=derive_keys,
-            look_first=look_first,
-            settle=settle,
+    if prune_at_most is not None and (prune_at_most < 0 or not prune):
+        raise ConfigError("prune_at_most must be 0 or more, and needs prune=True.")
+    place = journal_at(journal)
+    shared = not isinstance(place, Journal)
+    if shared and (update or prune):
+        raise ConfigError(
+            "A job that several workers share can neither update nor prune: none of them knows all "
+            "of its rows. Do it with a journal in a file."
         )
-        conductor = asyncio.create_task(job.conduct(numbered(rows)))
+    clock = client.runtime.utcnow
+    async with run_of(
+        place, target=str(client.config.base_url), now=lambda: clock().timestamp()
+    ) as opened:
+        meter = Meter(client.runtime, progress)
+        options: dict[str, Any] = {
+            "meter": meter,
+            "concurrency": concurrency,
+            "settle": settle,
+            "stop": stop,
+        }
+        job: Job[Record]
+        if isinstance(opened, Journal):
+            job = own = Job(client, opened, **options)
+            wishes = _Wishes(derive_keys, look_first, update, prune, prune_at_most)
+            work = _Import(own, wishes).run(numbered(rows))
+        else:
+            job = ours = Job(client, opened, **options)
+            importing = SharedImport(ours, derive_keys=derive_keys, look_first=look_first)
+            work = importing.run(numbered(rows))
+        conductor = asyncio.create_task(_conduct(job, work))
+        teller = asyncio.create_task(_tell(job))
         try:
             while (outcome := await job.outcomes.get()) is not None:
                 yield outcome
             await conductor
         finally:
             conductor.cancel()
-            await asyncio.wait([conductor])
+            teller.cancel()
+            await asyncio.wait([conductor, teller])
+            meter.phase = "ended"
+            meter.tell()
+
+
+async def _conduct(job: Job[Record], work: Awaitable[None]) -> None:
+    """Run the job; its outcomes go to the queue, None behind the last."""
+    watching.set(job.meter.watch)
+    try:
+        await work
+    except Exception as exc:  # noqa: BLE001 # it is raised below, behind the last outcome
+        job.fail(exc)
+    await job.outcomes.put(None)
+    if isinstance(job.failure, CubiCasaError):
+        raise stopped_by(job.failure)
+    if job.failure is not None:
+        raise job.failure
+
+
+async def _tell(job: Job[Record]) -> None:
+    try:
+        await job.meter.tell_now_and_then()
+    except Exception as exc:  # noqa: BLE001 # the caller's function failed; the job's end raises it
+        job.meter.silence()
+        job.fail(exc)
 
 
 class _Import:
     """One run of an import."""
 
-    def __init__(
-        self,
-        client: AsyncCubiCasa,
-        journal: Journal,
-        *,
-        concurrency: int,
-        derive_keys: bool,
-        look_first: bool,
-        settle: float,
-    ) -> None:
-        self._client = client
-        self._journal = journal
-        self._server = ServerOrders(client, journal)
-        self._concurrency = concurrency
-        self._derive_keys = derive_keys
-        self._look_first = look_first
-        self._settle = settle
-        self._failure: Exception | None = None
-        self._lost_in_a_row = 0
-        self.outcomes: asyncio.Queue[RowOutcome | None] = asyncio.Queue(2 * concurrency)
+    def __init__(self, job: Job[Journal], wishes: _Wishes) -> None:
+        self._job = job
+        self._journal = job.journal
+        self._wishes = wishes
+        self._seen = InputSeen()
 
-    async def conduct(self, rows: AsyncGenerator[Row]) -> None:
-        """Run the job; its outcomes go to the queue, None behind the last."""
-        try:
-            async with aclosing(rows), aclosing(self._rows_to_send(rows)) as to_send:
-                await self._send_all(to_send)
-            await self._clear_doubts()
-            if not isinstance(self._failure, JournalError):
-                await self._report_doubts()
-        except Exception as exc:  # noqa: BLE001 # it is raised below, behind the last outcome
-            self._fail(exc)
-        await self.outcomes.put(None)
-        if isinstance(self._failure, CubiCasaError):
-            raise _stopped(self._failure)
-        if self._failure is not None:
-            raise self._failure
+    async def run(self, rows: AsyncGenerator[Row]) -> None:
+        """Send what is to be sent, settle what is in doubt, delete what is to be deleted."""
+        job = self._job
+        # What is claimed next shares its commit with the intents of what was claimed before.
+        async with aclosing(rows), aclosing(one_ahead(self._rows_to_send(rows))) as to_send:
+            await send_all(job, to_send, change=partial(change, job))
+        await doubts.clear(job)
+        if not isinstance(job.failure, JournalError):
+            await doubts.report(job)
+        if self._wishes.prune and self._seen.whole and not job.ends:
+            await prune(job, self._seen, at_most=self._wishes.prune_at_most)
 
-    def _fail(self, error: Exception) -> None:
-        self._failure = self._failure or error
-
-    async def _rows_to_send(self, rows: AsyncIterator[Row]) -> AsyncGenerator[Checked]:
-        begun = False
+    async def _rows_to_send(self, rows: AsyncIterator[Row]) -> AsyncGenerator[list[Checked]]:
+        job, begun = self._job, False
         async for batch in batches(rows, _ROWS_AT_ONCE):
-            checked: list[Checked] = []
-            for given in batch:
-                result = check_row(given, derive_keys=self._derive_keys)
-                if isinstance(result, Rejected):
-                    await self.outcomes.put(result)
-                else:
-                    checked.append(result)
+            job.meter.read += len(batch)
+            checked = await self._checked(batch)
             if checked and not begun:
-                await self._look_before_sending()
+                if not await self._look_before_sending():
+                    return
                 begun = True
+                job.meter.phase = "sending"
             claims = await self._journal.claim([row.entry for row in checked])
-            for row, claim in zip(checked, claims, strict=True):
-                outcome = await self._settle_by_claim(row, claim)
-                if outcome is None:
-                    yield attrs.evolve(row, in_doubt=claim.state in IN_DOUBT)
-                else:
-                    await self.outcomes.put(outcome)
+            verdicts = [
+                judge(row, claim, looked=job.server.looked, update=self._wishes.update)
+                for row, claim in zip(checked, claims, strict=True)
+            ]
+            if settlements := [v.settlement for v in verdicts if v.settlement is not None]:
+                await self._journal.settle_all(settlements)
+            for verdict in verdicts:
+                if verdict.outcome is not None:
+                    await job.tell(verdict.outcome)
+            yield [verdict.send for verdict in verdicts if verdict.send is not None]
+        self._seen.whole = True
 
-    async def _look_before_sending(self) -> None:
-        if self._look_first or await self._journal.last_doubt() is not None:
-            await self._wait_for_late_effects()
-            await self._server.look()
-
-    async def _settle_by_claim(self, row: Checked, claim: Claim) -> RowOutcome | None:
-        """The outcome of a row that needs no request; None if it is to be sent."""
-        at: dict[str, Any] = {"line": row.line, "key": row.key, "cells": row.cells}
-        if claim.repeats is not None:
-            if not claim.changed:
-                return Skipped(note=f"the same as line {claim.repeats}", **at)
-            reason = f"line {claim.repeats} has the same one but says something else"
-            return Rejected(field_errors=(FieldError("external_id", reason),), **at)
-        made = claim.state in MADE
-        if claim.orders:
-            found = claim.order_id if claim.order_id in claim.orders else claim.orders[0]
-            if not made:
-                await self._journal.settle(row.key, State.THERE, order_id=found)
-            if len(claim.orders) > 1 and claim.sends > 1:
-                return Unknown(order_id=found, note=_several(claim.orders), **at)
-            return AlreadyThere(order_id=found, note=_there_note(claim), **at)
-        if made and self._server.looked:
-            note = (
-                f"an earlier run found order {claim.order_id}, which the server lists no more; it "
-                "was not made again. Take another journal to make it again"
-            )
-            return Unknown(order_id=claim.order_id, note=note, **at)
-        if made:
-            return AlreadyThere(order_id=claim.order_id, note=_there_note(claim), **at)
-        return None
-
-    async def _send_all(self, rows: AsyncIterator[Checked]) -> None:
-        """Send rows with a bounded number of workers over one iterator.
-
-        After a failure that concerns all rows, what is under way is finished and no more begun.
-        """
-        turn = asyncio.Lock()
-
-        async def work() -> None:
-            try:
-                while True:
-                    async with turn:
-                        row = None if self._failure else await anext(rows, None)
-                    if row is None:
-                        return
-                    await self._send(row)
-            except Exception as exc:  # noqa: BLE001 # the others must finish; conduct raises it
-                self._fail(exc)
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is None or task.cancelling():
-                    raise
-                # It came out of the rows: taken for ours, it would end them as if they were done.
-                self._fail(CubiCasaError("What the rows come from was cancelled."))
-
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(self._concurrency):
-                workers.create_task(work())
-
-    async def _send(self, row: Checked) -> None:
-        await self._journal.intend(row.key)
-        try:
-            order = await self._client.drafts.send(row.draft, options=_SENDING)
-        except CubiCasaError as exc:
-            await self._note_failure(row, exc)
-            return
-        self._lost_in_a_row = 0
-        if order.external_id not in {None, row.key}:
-            raise CubiCasaError(
-                f"The server answered order {order.id} with external_id {order.external_id!r} "
-                f"instead of {row.key!r}, so drafts cannot be found again by it.",
-                outcome=Outcome.UNKNOWN,
-            )
-        if row.in_doubt:  # the lost request may still have had its effect: the next look tells
-            await self._journal.settle(row.key, State.UNKNOWN, order_id=order.id)
-        else:
-            await self._journal.settle(row.key, State.CREATED, order_id=order.id)
-            await self.outcomes.put(
-                Created(line=row.line, key=row.key, order_id=order.id, cells=row.cells)
-            )
-
-    async def _note_failure(self, row: Checked, error: CubiCasaError) -> None:
-        settle = self._journal.settle
-        if error.outcome is Outcome.UNKNOWN:
-            await settle(row.key, State.UNKNOWN, reason=error.message)
-            self._lost_in_a_row += 1
-            if self._lost_in_a_row >= _LOST_IN_A_ROW:
-                raise error
-        elif _is_of_the_row(error):
-            self._lost_in_a_row = 0
-            await settle(row.key, State.REJECTED, reason=str(error))
-            faults = error.field_errors
-            await self.outcomes.put(
-                Rejected(
-                    line=row.line,
-                    key=row.key,
-                    note="" if faults else error.message,
-                    field_errors=faults,
-                    sent=True,
-                    cells=row.cells,
-                )
-            )
-        else:  # this request surely failed; one that was lost before it is as open as it was
-            await settle(row.key, State.UNKNOWN if row.in_doubt else State.NEW)
-            raise error
-
-    async def _clear_doubts(self) -> None:
-        """Settle rows whose answer was lost: look, send again what is not there, look again.
-
-        A row once in doubt is settled only by what the server lists.
-        """
-        for rounds_left in reversed(range(_ROUNDS)):
-            if self._failure or not await self._journal.doubts("", 1):
-                return
-            await self._wait_for_late_effects()
-            await self._server.look()
-            async with aclosing(self._still_missing(send_again=rounds_left > 0)) as missing:
-                await self._send_all(missing)
-
-    async def _still_missing(self, *, send_again: bool) -> AsyncGenerator[Checked]:
-        async for doubt in self._doubts():
-            if doubt.orders:
-                await self._journal.settle(doubt.key, State.CREATED, order_id=doubt.orders[0])
-                await self.outcomes.put(_found(doubt))
-            elif send_again and doubt.order_id is None:
-                yield checked_again(doubt)
-
-    async def _report_doubts(self) -> None:
-        async for doubt in self._doubts():
-            if doubt.order_id is not None and self._failure is None:
-                note = "the server answered with this order but does not list it yet"
-                await self._journal.settle(doubt.key, State.CREATED)
-                await self.outcomes.put(
-                    Created(line=doubt.line, key=doubt.key, order_id=doubt.order_id, note=note)
-                )
+    async def _checked(self, batch: list[Row]) -> list[Checked]:
+        """The rows of a batch that pass the local checks; the others are told."""
+        checked: list[Checked] = []
+        named: list[str] = []
+        for given in batch:
+            result = check_row(given, derive_keys=self._wishes.derive_keys)
+            if isinstance(result, Checked):
+                checked.append(result)
+                continue
+            if result.key:
+                named.append(result.key)
             else:
-                reason = doubt.reason or "the request left and its answer is not known"
-                note = f"{reason} Run the job again to settle it"
-                await self.outcomes.put(Unknown(line=doubt.line, key=doubt.key, note=note))
+                self._seen.lacks_name(result.line)
+            await self._job.tell(result)
+        self._seen.valid += len(checked)
+        if named:
+            await self._journal.seen(named)
+        return checked
 
-    async def _doubts(self) -> AsyncIterator[Doubt]:
-        after = ""
-        while batch := await self._journal.doubts(after, _ROWS_AT_ONCE):
-            for doubt in batch:
-                yield doubt
-            after = batch[-1].key
-
-    async def _wait_for_late_effects(self) -> None:
-        last = await self._journal.last_doubt()
-        if last is not None:
-            left = last + self._settle - self._client.runtime.utcnow().timestamp()
-            # A clock that was set back since must not make this wait for long.
-            await self._client.runtime.sleep(max(0.0, min(left, self._settle)))
-
-
-def _stopped(error: CubiCasaError) -> CubiCasaError:
-    if isinstance(error, (InvalidInputError, JournalError)):
-        return error
-    message = f"The job stopped before its end. {error.message}"
-    stopped = JobStoppedError(message, outcome=error.outcome)
-    stopped.retry_at, stopped.__cause__ = error.retry_at, error
-    return stopped
-
-
-def _is_of_the_row(error: CubiCasaError) -> TypeGuard[AnswerError]:
-    return isinstance(error, AnswerError) and error.status in _OF_THE_ROW
-
-
-def _there_note(claim: Claim) -> str:
-    notes: list[str] = []
-    if claim.state in IN_DOUBT:
-        notes.append("made by an earlier run whose answer was lost")
-    if claim.changed and claim.state in MADE | IN_DOUBT:
-        notes.append("the row has changed since its draft was made; the draft was not changed")
-    if len(claim.orders) > 1:
-        notes.append(f"the server lists {len(claim.orders)} of them: {', '.join(claim.orders)}")
-    return "; ".join(notes)
-
-
-def _found(doubt: Doubt) -> RowOutcome:
-    if len(doubt.orders) == 1:
-        sent_again = doubt.order_id is not None
-        note = "" if sent_again else "its answer was lost; found on the server by its external_id"
-        return Created(line=doubt.line, key=doubt.key, order_id=doubt.orders[0], note=note)
-    note = _several(doubt.orders)
-    return Unknown(line=doubt.line, key=doubt.key, order_id=doubt.orders[0], note=note)
-
-
-def _several(orders: tuple[str, ...]) -> str:
-    return (
-        f"the server lists {len(orders)} orders with this external_id: {', '.join(orders)}. A "
-        "request whose answer was lost may have taken effect late; delete all but one"
-    )
+    async def _look_before_sending(self) -> bool:
+        if self._wishes.look_first or await self._journal.doubt_age() is not None:
+            return await self._job.look()
+        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import TypeVar
 
@@ -28,6 +29,7 @@ class Checked:
         draft: The request.
         cells: The row as it stood.
         in_doubt: Whether a request for it left before and its answer is not known.
+        order_id: The draft to be changed; None if one is to be made.
     """
 
     line: int
@@ -35,6 +37,7 @@ class Checked:
     draft: DraftRequest
     cells: Mapping[str, str] = {}
     in_doubt: bool = False
+    order_id: str | None = None
 
     @property
     def entry(self) -> Entry:
@@ -106,3 +109,20 @@ async def batches(rows: AsyncIterator[T], size: int) -> AsyncIterator[list[T]]:
             batch = []
     if batch:
         yield batch
+
+
+async def one_ahead(items: AsyncGenerator[T]) -> AsyncGenerator[T]:
+    """The same items; the next one is got ready while one is in use."""
+
+    async def following() -> T | None:
+        return await anext(items, None)
+
+    upcoming = asyncio.create_task(following())
+    try:
+        while (item := await upcoming) is not None:
+            upcoming = asyncio.create_task(following())
+            yield item
+    finally:
+        upcoming.cancel()
+        await asyncio.wait([upcoming])
+        await items.aclose()

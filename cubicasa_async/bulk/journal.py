@@ -1,47 +1,17 @@
-"""The durable record of a job, in one SQLite file.
+"""The durable record of a job, whatever keeps it.
 
-That a row is about to be sent is on disk before its request leaves; what became of it follows. A
+That a row is about to be sent is durable before its request leaves; what became of it follows. A
 crash between the two leaves a row in doubt, which the next run settles by looking at the server.
 """
 
 from __future__ import annotations
 
 import enum
-import sqlite3
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import Final, Self
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
 import attrs
-from filelock import FileLock, Timeout
-
-from cubicasa_async.bulk.group_commit import GroupCommit
-from cubicasa_async.errors import JournalError
-
-_APPLICATION: Final = 0x43754361  # "CuCa", marks the file as ours
-_VERSION: Final = 1
-_SCHEMA: Final = """
-CREATE TABLE job (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE drafts (
-    external_id TEXT PRIMARY KEY,
-    line INTEGER NOT NULL,      -- where the row stood when last read, from 1
-    body TEXT NOT NULL,         -- the request as JSON, as last read
-    made TEXT,                  -- what it was when its draft was made or found
-    state TEXT NOT NULL,        -- see State
-    order_id TEXT,
-    reason TEXT,                -- why it was rejected or is unknown
-    sends INTEGER NOT NULL,     -- how often a request was about to leave
-    sent_at REAL,               -- the last time of that, Unix seconds
-    run INTEGER NOT NULL        -- the last run whose input held the row
-) WITHOUT ROWID;
-CREATE INDEX drafts_in_doubt ON drafts (external_id) WHERE state IN ('intent', 'unknown');
-CREATE TABLE server_orders (    -- what the server listed when last looked at
-    order_id TEXT PRIMARY KEY,
-    external_id TEXT NOT NULL,
-    look INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX server_orders_by_key ON server_orders (external_id);
-"""
 
 
 class State(enum.StrEnum):
@@ -59,6 +29,10 @@ class State(enum.StrEnum):
     """The server had an order with this external_id before."""
     REJECTED = "rejected"
     """The server refused the row."""
+    DELETING = "deleting"
+    """A deletion of the draft was about to leave, and nothing is known after that."""
+    DELETED = "deleted"
+    """The draft was deleted by this job, or was found to be gone when it came to that."""
 
 
 IN_DOUBT: Final = frozenset({State.INTENT, State.UNKNOWN})
@@ -73,11 +47,13 @@ class Entry:
         key: Its external_id.
         line: Where it stands in its file.
         body: The request as JSON text.
+        cells: The row as it stood, as a JSON object, for a journal that gives rows back.
     """
 
     key: str
     line: int
     body: str
+    cells: str = ""
 
 
 @attrs.frozen
@@ -92,6 +68,7 @@ class Claim:
         repeats: The line of the same run that already had this external_id; None if none had.
         orders: Orders of this external_id that the server listed.
         sends: How often a request was about to leave.
+        updating: Whether a change of the draft was begun and its end is not known.
     """
 
     state: State | None
@@ -100,6 +77,24 @@ class Claim:
     repeats: int | None
     orders: tuple[str, ...]
     sends: int
+    updating: bool = False
+
+
+@attrs.frozen
+class Settlement:
+    """What became of a row.
+
+    Attributes:
+        key: Its external_id.
+        state: Where it stands now.
+        order_id: The order it belongs to; None leaves what is known.
+        reason: Why it was rejected or is unknown.
+    """
+
+    key: str
+    state: State
+    order_id: str | None = None
+    reason: str | None = None
 
 
 @attrs.frozen
@@ -125,214 +120,226 @@ class Doubt:
     orders: tuple[str, ...]
 
 
-class Journal:
-    """A job's journal, open for one run.
+@attrs.frozen
+class Gone:
+    """A row of an earlier run that this run's input did not name; this job made its draft.
 
-    All calls that arrive while the disk is busy share the next commit, so that durability costs
-    one write for many rows. Use `async with`.
-
-    Args:
-        path: The file; made if it does not exist.
-        target: What the job is about, such as the base URL; a journal serves only one.
-        now: Gives the time in Unix seconds.
-
-    Raises:
-        JournalError: The file cannot be used, is in use by another run, or belongs to another
-            target.
+    Attributes:
+        key: Its external_id.
+        line: Where it stood in its file.
+        order_id: The draft.
     """
 
-    def __init__(self, path: str | Path, *, target: str, now: Callable[[], float]) -> None:
-        self.path: Path = Path(path)
-        self._target = target
-        self._now = now
-        self._run = 0
-        self._lock = FileLock(f"{self.path}.lock", timeout=0, thread_local=False)
-        self._file = GroupCommit(self._open, self._explain)
-        self._do = self._file.do
+    key: str
+    line: int
+    order_id: str
 
-    async def __aenter__(self) -> Self:
-        self._acquire()
-        try:
-            await self._file.open()
-            self._run = await self._do(self._begin_run)
-        except BaseException:
-            await self.close()
-            raise
-        return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
+class Record(Protocol):
+    """What every journal keeps of the rows of a job while a run works on them.
+
+    What a method was asked to write is durable when it returns. All raise JournalError, after
+    which nothing more may be sent.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people. Shows no password."""
+        ...
+
+    async def open(self, *, target: str, now: Callable[[], float]) -> None:
+        """Begin a run.
+
+        Args:
+            target: What the job is about, such as the base URL; a journal serves only one.
+            now: Gives the time in Unix seconds.
+
+        Raises:
+            JournalError: It cannot be used, is in use, or belongs to another target.
+        """
+        ...
 
     async def close(self) -> None:
-        """Finish what was asked for, close the file and let another run have it."""
-        try:
-            await self._file.close()
-        finally:
-            self._lock.release()
+        """End the run: finish what was asked for, and let others have it. Twice is fine."""
+        ...
 
-    async def claim(self, entries: Sequence[Entry]) -> list[Claim]:
-        """Take rows into this run; tells what is known of each."""
-        return await self._do(lambda db: [self._claim(db, entry) for entry in entries])
+    async def intend(self, *keys: str) -> None:
+        """Write down that the requests of these rows are about to leave."""
+        ...
 
-    async def intend(self, key: str) -> None:
-        """Put on disk that a row's request is about to leave. Returns when it is there."""
-        await self._do(
-            lambda db: db.execute(
-                "UPDATE drafts SET state = 'intent', sends = sends + 1, sent_at = ?, reason = NULL "
-                "WHERE external_id = ?",
-                (self._now(), key),
-            )
-        )
+    def unsent(self, *keys: str, in_doubt: bool = False) -> None:
+        """Take back the intent of rows whose requests surely did not leave.
+
+        Args:
+            *keys: Their external_ids.
+            in_doubt: Whether an earlier request for them left and its answer is not known.
+
+        Durable at the latest when the journal is closed.
+        """
+        ...
+
+    async def settle_all(self, settlements: Sequence[Settlement]) -> Collection[str]:
+        """Write down what became of rows; gives the keys of those that are contested.
+
+        Such a row was lost to another worker while its request was under way, or was taken over
+        from one that had still sent it. There may be two orders; it is written down as in doubt.
+        """
+        ...
 
     async def settle(
         self, key: str, state: State, *, order_id: str | None = None, reason: str | None = None
-    ) -> None:
-        """Put on disk what became of a row."""
-        await self._do(
-            lambda db: db.execute(
-                "UPDATE drafts SET state = ?, order_id = coalesce(?, order_id), reason = ?, "
-                "made = CASE WHEN ? THEN coalesce(made, body) ELSE made END "
-                "WHERE external_id = ?",
-                (state.value, order_id, reason, state in MADE, key),
-            )
-        )
+    ) -> bool:
+        """Write down what became of one row; False if it is contested."""
+        return not await self.settle_all([Settlement(key, state, order_id, reason)])
+
+    async def time_to_send(self) -> float:
+        """Seconds that a request may take which leaves now; infinite if nothing limits them."""
+        ...
 
     async def doubts(self, after: str, count: int) -> list[Doubt]:
         """The next rows of this run that are in doubt, by key, behind `after`."""
-        return await self._do(lambda db: self._doubts(db, after, count))
+        ...
 
-    async def last_doubt(self) -> float | None:
-        """When a request of a row in doubt last left, in Unix seconds; None if none is in doubt."""
-        found = await self._do(
-            lambda db: db.execute(
-                "SELECT max(sent_at) FROM drafts WHERE state IN ('intent', 'unknown')"
-            ).fetchone()
-        )
-        return None if found[0] is None else float(found[0])
+    async def doubt_age(self) -> float | None:
+        """Seconds since a request whose effect is not known may have left last.
+
+        None if there is no such request.
+        """
+        ...
 
     async def forget_orders(self) -> None:
         """Drop what the server listed in earlier runs."""
-        await self._do(lambda db: db.execute("DELETE FROM server_orders"))
+        ...
 
     async def note_orders(self, orders: Iterable[tuple[str, str]], look: int) -> int:
         """Note (order id, external_id) pairs; gives how many an earlier look had seen."""
-        rows = [(order_id, key, look) for order_id, key in orders]
-        return await self._do(lambda db: self._note_orders(db, rows, look))
+        ...
 
     async def counts(self) -> dict[str, int]:
         """How many rows of the job stand in which state."""
-        rows = await self._do(
-            lambda db: db.execute("SELECT state, count(*) FROM drafts GROUP BY state").fetchall()
-        )
-        return {str(state): int(count) for state, count in rows}
+        ...
 
-    def _claim(self, db: sqlite3.Connection, entry: Entry) -> Claim:
-        orders = self._orders(db, entry.key)
-        found = db.execute(
-            "SELECT state, line, body, made, order_id, sends, run FROM drafts "
-            "WHERE external_id = ?",
-            (entry.key,),
-        ).fetchone()
-        if found is None:
-            db.execute(
-                "INSERT INTO drafts VALUES (?, ?, ?, NULL, 'new', NULL, NULL, 0, NULL, ?)",
-                (entry.key, entry.line, entry.body, self._run),
-            )
-            return Claim(None, None, changed=False, repeats=None, orders=orders, sends=0)
-        state, line, body, made, order_id, sends, run = found
-        if run == self._run:
-            changed = body != entry.body
-            return Claim(State(state), order_id, changed, line, orders, sends)
-        db.execute(
-            "UPDATE drafts SET line = ?, body = ?, run = ? WHERE external_id = ?",
-            (entry.line, entry.body, self._run, entry.key),
-        )
-        changed = (made or body) != entry.body  # from its draft, however often it changed since
-        return Claim(State(state), order_id, changed, None, orders, sends)
 
-    def _doubts(self, db: sqlite3.Connection, after: str, count: int) -> list[Doubt]:
-        rows = db.execute(
-            "SELECT external_id, line, body, order_id, reason, sends FROM drafts "
-            "WHERE state IN ('intent', 'unknown') AND run = ? AND external_id > ? "
-            "ORDER BY external_id LIMIT ?",
-            (self._run, after, count),
-        ).fetchall()
-        return [
-            Doubt(key, line, body, order_id, reason or "", sends, self._orders(db, key))
-            for key, line, body, order_id, reason, sends in rows
-        ]
+@runtime_checkable
+class Journal(Record, Protocol):
+    """A journal with one run at a time."""
 
-    @staticmethod
-    def _orders(db: sqlite3.Connection, key: str) -> tuple[str, ...]:
-        rows = db.execute(
-            "SELECT order_id FROM server_orders WHERE external_id = ? ORDER BY order_id", (key,)
-        )
-        return tuple(str(row[0]) for row in rows)
+    async def claim(self, entries: Sequence[Entry]) -> list[Claim]:
+        """Take rows into this run; tells what is known of each."""
+        ...
 
-    @staticmethod
-    def _note_orders(db: sqlite3.Connection, rows: list[tuple[str, str, int]], look: int) -> int:
-        known = 0
-        for order_id, key, _ in rows:
-            seen = db.execute(
-                "SELECT look FROM server_orders WHERE order_id = ?", (order_id,)
-            ).fetchone()
-            known += seen is not None and seen[0] < look
-            if seen is None:
-                db.execute("INSERT INTO server_orders VALUES (?, ?, ?)", (order_id, key, look))
-        return known
+    async def seen(self, keys: Iterable[str]) -> None:
+        """Note that this run's input names rows that it does not claim."""
+        ...
 
-    def _begin_run(self, db: sqlite3.Connection) -> int:
-        target = db.execute("SELECT value FROM job WHERE name = 'target'").fetchone()
-        if target is None:
-            db.execute("INSERT INTO job VALUES ('target', ?)", (self._target,))
-        elif target[0] != self._target:
-            raise JournalError(
-                f"The journal {self.path} belongs to a job against {target[0]}, not against "
-                f"{self._target}. Name another journal."
-            )
-        last = db.execute("SELECT value FROM job WHERE name = 'run'").fetchone()
-        run = int(last[0]) + 1 if last else 1
-        db.execute("INSERT OR REPLACE INTO job VALUES ('run', ?)", (str(run),))
-        return run
+    async def intend_update(self, key: str) -> None:
+        """Write down that a change of a row's draft is about to leave."""
+        ...
 
-    def _acquire(self) -> None:
-        try:
-            self._lock.acquire()
-        except Timeout:
-            raise JournalError(
-                f"The journal {self.path} is in use by another run. Wait for it, or name another."
-            ) from None
-        except OSError as exc:
-            raise JournalError(f"The journal {self.path} cannot be made: {exc}.") from None
+    async def settle_update(self, key: str) -> None:
+        """Write down that a row's draft is what the row says."""
+        ...
 
-    def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, isolation_level=None, timeout=10, check_same_thread=False)
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            found = (
-                db.execute("PRAGMA application_id").fetchone()[0],
-                db.execute("PRAGMA user_version").fetchone()[0],
-            )
-            if found == (0, 0) and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
-                db.executescript(
-                    f"BEGIN; {_SCHEMA} PRAGMA application_id = {_APPLICATION}; "
-                    f"PRAGMA user_version = {_VERSION}; COMMIT;"
-                )
-            elif found != (_APPLICATION, _VERSION):
-                message = f"{self.path} is not a journal of this version. Name another file."
-                raise JournalError(message)  # noqa: TRY301 # the connection is closed below
-        except BaseException:
-            db.close()
-            raise
-        return db
+    async def intend_delete(self, key: str) -> None:
+        """Write down that the deletion of a row's draft is about to leave."""
+        ...
 
-    def _explain(self, exc: Exception) -> JournalError:
-        if isinstance(exc, JournalError):
-            return exc
-        if isinstance(exc, sqlite3.DatabaseError) and "not a database" in str(exc):
-            return JournalError(f"{self.path} is not a journal. Name another file.")
-        return JournalError(
-            f"The journal {self.path} failed: {exc}. Nothing is sent without it; see to the disk "
-            "and run the job again."
-        )
+    async def count_gone(self) -> int:
+        """How many rows whose drafts this job made are not named by this run's input."""
+        ...
+
+    async def gone(self, after: str, count: int) -> list[Gone]:
+        """The next of those rows, by key, behind `after`."""
+        ...
+
+
+@attrs.frozen
+class Taken:
+    """A row to be sent, which belongs to this worker now.
+
+    Attributes:
+        entry: The row, as its worker read it or, if it did not, as another one did.
+        orders: Orders of its external_id that this worker saw on the server.
+        order_id: The order it belonged to.
+        sends: How often a request was about to leave.
+    """
+
+    entry: Entry
+    orders: tuple[str, ...]
+    order_id: str | None
+    sends: int
+
+
+@attrs.frozen
+class Other:
+    """A row that this worker was given and did not settle itself.
+
+    Attributes:
+        entry: The row as it was given; without its body.
+        claim: What is known of it.
+        reason: Why it was rejected, or is unknown.
+        recent: Whether that was settled about as long as this worker runs.
+    """
+
+    entry: Entry
+    claim: Claim
+    reason: str
+    recent: bool
+
+
+class SharedJournal(Record, Protocol):
+    """A journal that several workers use at the same time.
+
+    A row belongs to one worker at most, and only that one may send it. It belongs to the worker as
+    long as its lease lasts, which the journal renews while the worker lives.
+    """
+
+    async def add(self, entries: Sequence[Entry]) -> list[tuple[int, bool] | None]:
+        """Put rows that this worker was given into the job.
+
+        Returns:
+            For each row None, or if the worker was given its external_id before, the line of that
+            one and whether they differ.
+        """
+        ...
+
+    async def take(self, count: int) -> list[Taken]:
+        """Take rows that are to be sent and belong to nobody."""
+        ...
+
+    async def hold_doubts(self, count: int) -> int:
+        """Take rows in doubt that belong to nobody; gives how many. See `doubts`."""
+        ...
+
+    async def give_up(self) -> None:
+        """Leave the rows in doubt, which were reported, to later runs."""
+        ...
+
+    async def others(self, after: str, count: int) -> tuple[list[Other], str | None]:
+        """Rows that this worker was given and others settled, each given once.
+
+        Args:
+            after: Look behind this external_id.
+            count: At how many rows to look.
+
+        Returns:
+            The rows, and the last external_id that was looked at; None at the end.
+        """
+        ...
+
+    async def anything_open(self) -> bool:
+        """Whether there are rows of the job that nobody has settled or given up yet."""
+        ...
+
+
+R = TypeVar("R", bound=Record)
+
+
+@asynccontextmanager
+async def run_of(journal: R, *, target: str, now: Callable[[], float]) -> AsyncGenerator[R]:
+    """The journal, open for one run. Raises what opening it raises."""
+    try:
+        await journal.open(target=target, now=now)
+        yield journal
+    finally:
+        await journal.close()

@@ -43,14 +43,20 @@ class Created(RowOutcome):
 
 
 class AlreadyThere(RowOutcome):
-    """The server already had an order with this external_id. Nothing was sent."""
+    """The server already had an order with this external_id. Nothing was changed."""
 
     kind = "already there"
 
 
+class Updated(RowOutcome):
+    """The row had changed since its draft was made, and now its draft is as the row is."""
+
+    kind = "updated"
+
+
 @attrs.frozen(kw_only=True)
 class Rejected(RowOutcome):
-    """The row was refused, here or by the server. There is no draft.
+    """The row was refused, here or by the server. No draft was made or changed.
 
     Attributes:
         field_errors: What is wrong, field by field.
@@ -80,5 +86,23 @@ class Skipped(RowOutcome):
     kind = "skipped"
 
 
-KINDS = (Created, AlreadyThere, Skipped, Rejected, Unknown)
+class Deleted(RowOutcome):
+    """A draft of this job whose row is in the input no more was deleted.
+
+    `line` is where the row stood when it was last there.
+    """
+
+    kind = "deleted"
+
+
+class Kept(RowOutcome):
+    """An order of this job whose row is in the input no more was not deleted; `note` says why."""
+
+    kind = "kept"
+
+
+KINDS = (Created, AlreadyThere, Skipped, Rejected, Unknown, Updated, Deleted, Kept)
 """All outcomes, in the order in which people want to read them."""
+
+WITHOUT_ROW = (Deleted, Kept)
+"""Outcomes of drafts that have no row in the input."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any, Final
 
-from cubicasa_async.bulk.journal import Journal
+from cubicasa_async.bulk.journal import Record
 from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.core import codec
 from cubicasa_async.core.walk import Page
@@ -27,7 +27,7 @@ class ServerOrders:
         journal: Where orders are noted.
     """
 
-    def __init__(self, client: AsyncCubiCasa, journal: Journal) -> None:
+    def __init__(self, client: AsyncCubiCasa, journal: Record) -> None:
         self._client = client
         self._journal = journal
         self._look = 0
@@ -72,7 +72,7 @@ class ServerOrders:
             async for page in pages:
                 rows = list(_keys(page))
                 known = await self._journal.note_orders(rows, number)
-                known_in_a_row = known_in_a_row + known if known == len(page.records) else 0
+                known_in_a_row = known_in_a_row + known if known == len(page.keys) else 0
                 times = [*times[-1:], *_times(page)]
                 newest_first = newest_first and all(a >= b for a, b in itertools.pairwise(times))
                 if self.looked and newest_first and known_in_a_row >= _KNOWN_STRETCH:

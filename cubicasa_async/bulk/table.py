@@ -39,10 +39,10 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _MAGIC: Final = (
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save it as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save it as .xlsx or CSV"),
     (b"%PDF", "a PDF document; export the table as CSV"),
     (b"\x1f\x8b", "a gzip archive; unpack it first"),
-    (b"PAR1", "a Parquet file; export the table as CSV"),
+    (b"PAR1", "a Parquet file; read it with --format parquet"),
 )
 
 _NOT_FOR_FILES: Final = frozenset(
@@ -264,7 +264,7 @@ def _encoding(path: Path, asked: str | None) -> str:
             raise InvalidInputError(f"{source}: this is {what}")
     if head.startswith(b"PK\x03\x04"):
         excel = b"[Content_Types].xml" in head or b"xl/" in head or b"spreadsheet" in head
-        what = "an Excel workbook, save it as CSV" if excel else "a zip archive, unpack it first"
+        what = "an Excel workbook: --format excel" if excel else "a zip archive, unpack it first"
         raise InvalidInputError(f"{source}: this is {what}")
     if re.match(rb"(?i)\s*<(!doctype|html|table|\?xml)", head):
         raise InvalidInputError(f"{source}: this is a web page or XML; save the table as CSV")

@@ -11,12 +11,14 @@ from cubicasa_async.cli.common import Target
 from cubicasa_async.config import Environment
 
 _COMMANDS = {
+    "assets": "cubicasa_async.cli.assets:assets",
     "demo": "cubicasa_async.cli.demo:demo",
     "doctor": "cubicasa_async.cli.doctor:doctor",
     "drafts": "cubicasa_async.cli.drafts:drafts",
     "endpoints": "cubicasa_async.cli.endpoints:endpoints",
     "orders": "cubicasa_async.cli.orders:orders",
     "sandbox": "cubicasa_async.cli.sandbox:sandbox",
+    "webhooks": "cubicasa_async.cli.webhooks:webhooks",
 }
 
 

@@ -22,6 +22,7 @@ from cubicasa_async.errors import (
     JobStoppedError,
     JournalError,
     Outcome,
+    StoreError,
 )
 
 P = ParamSpec("P")
@@ -69,7 +70,7 @@ def runs(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[P, N
 def exit_code(error: CubiCasaError) -> int:
     """The exit code for an error, as the command's help lists them."""
     match error:
-        case ConfigError() | InvalidInputError() | JournalError():
+        case ConfigError() | InvalidInputError() | JournalError() | StoreError():
             return UNUSABLE
         case AnswerError() | JobStoppedError() if error.outcome is Outcome.REFUSED:
             return REFUSED

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
+from typing import Any, TypeVar
 
+import attrs
 import click
 from rich.console import Console
 
 from cubicasa_async.bulk.draft_import import SETTLE, import_drafts
-from cubicasa_async.bulk.intake import check_row
-from cubicasa_async.bulk.outcomes import KINDS, Rejected, RowOutcome, Skipped, Unknown
-from cubicasa_async.bulk.table import Table, open_table
-from cubicasa_async.cli import output
-from cubicasa_async.cli.common import INCOMPLETE, Target, runs
-from cubicasa_async.errors import CubiCasaError, FieldError
+from cubicasa_async.bulk.journals import journal_at
+from cubicasa_async.bulk.outcomes import KINDS
+from cubicasa_async.bulk.rejected import RejectedRows
+from cubicasa_async.bulk.sources import Format, Source, open_source
+from cubicasa_async.cli import dry_runs, job_status, output
+from cubicasa_async.cli.common import UNUSABLE, Target, runs
+from cubicasa_async.cli.reporting import Report
+from cubicasa_async.cli.stopping import stopping
 
-_LISTED = 200
-
-
-class _Valid(RowOutcome):
-    """A row that would be sent."""
-
-    kind = "valid"
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @click.group()
@@ -31,165 +30,240 @@ def drafts() -> None:
     """Make draft orders."""
 
 
-@drafts.command("import", short_help="Make a draft order of every row of a CSV file.")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--journal",
-    type=click.Path(path_type=Path),
-    help="The job's record. Default: FILE with .journal behind it.",
+_FILE = (
+    click.argument("file", type=click.Path(path_type=Path)),
+    click.option(
+        "--format",
+        "kind",
+        type=click.Choice([str(kind) for kind in Format]),
+        help="The kind of file. Default: by its ending, else CSV.",
+    ),
+    click.option("--encoding", help="A CSV file's encoding, if it is not UTF-8."),
+    click.option("--sheet", help="A workbook's sheet. Default: the only one that is not empty."),
+    click.option(
+        "--map", "mapping", multiple=True, metavar="THEIRS=OURS", help="What a column means."
+    ),
+    click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to leave out."),
+    click.option(
+        "--default",
+        "defaults",
+        multiple=True,
+        metavar="OURS=TEXT",
+        help="A value for rows that have none.",
+    ),
 )
-@click.option("--dry-run", is_flag=True, help="Only check the file. Sends nothing, needs no key.")
-@click.option("--encoding", help="The file's encoding, if it is not UTF-8.")
-@click.option("--map", "mapping", multiple=True, metavar="THEIRS=OURS", help="What a column means.")
-@click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to leave out.")
-@click.option(
-    "--default",
-    "defaults",
-    multiple=True,
-    metavar="OURS=TEXT",
-    help="A value for rows that have none.",
+_JOB = (
+    click.option(
+        "--journal",
+        metavar="FILE|URL",
+        help="The job's record: a file, or a PostgreSQL database by its URL. Default: FILE with "
+        ".journal behind it.",
+    ),
+    click.option("--dry-run", is_flag=True, help="Only say what would be done; change nothing."),
+    click.option("--update", is_flag=True, help="Change drafts whose row has changed."),
+    click.option(
+        "--prune",
+        is_flag=True,
+        help="Delete drafts that this job made and whose row is gone. Asks before.",
+    ),
+    click.option("--yes", is_flag=True, help="Do not ask before --prune."),
+    click.option(
+        "--derive-key",
+        "derive_keys",
+        is_flag=True,
+        help="Give rows without an external_id one made from their address.",
+    ),
+    click.option(
+        "--rejected",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Where rejected rows are written. Default: FILE with .rejected.csv behind it.",
+    ),
+    click.option("--no-rejected", is_flag=True, help="Write no file of rejected rows."),
+    click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1, 100)),
+    click.option(
+        "--settle",
+        default=SETTLE,
+        show_default=True,
+        type=click.FloatRange(0, 3600),
+        metavar="SECONDS",
+        help="Wait after a lost answer before looking for its effect.",
+    ),
+    click.option(
+        "--look/--no-look",
+        "look_first",
+        default=True,
+        show_default=True,
+        help="Look at the server's orders before sending. Rows in doubt are always looked up.",
+    ),
 )
-@click.option(
-    "--derive-key",
-    "derive_keys",
-    is_flag=True,
-    help="Give rows without an external_id one made from their address.",
-)
-@click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1, 100))
-@click.option(
-    "--settle",
-    default=SETTLE,
-    show_default=True,
-    type=click.FloatRange(0, 3600),
-    metavar="SECONDS",
-    help="Wait after a lost answer before looking for its effect.",
-)
-@click.option(
-    "--look/--no-look",
-    "look_first",
-    default=True,
-    show_default=True,
-    help="Look at the server's orders before sending. Rows in doubt are always looked up.",
-)
+
+
+def _options(command: F) -> F:
+    return reduce(lambda found, option: option(found), reversed((*_FILE, *_JOB)), command)
+
+
+@attrs.frozen
+class _Job:
+    """What the command line asks for, beside the file."""
+
+    journal: str | None
+    dry_run: bool
+    update: bool
+    prune: bool
+    yes: bool
+    derive_keys: bool
+    rejected: Path | None
+    no_rejected: bool
+    concurrency: int
+    settle: float
+    look_first: bool
+
+
+@drafts.command("import", short_help="Make a draft order of every row of a file.")
+@_options
 @output.json_option
 @click.pass_obj
 @runs
 async def import_(
     target: Target,
+    /,
     *,
     file: Path,
-    journal: Path | None,
-    dry_run: bool,
+    kind: str | None,
     encoding: str | None,
+    sheet: str | None,
     mapping: tuple[str, ...],
     ignore: tuple[str, ...],
     defaults: tuple[str, ...],
-    derive_keys: bool,
-    concurrency: int,
-    settle: float,
-    look_first: bool,
     as_json: bool,
+    **options: Any,
 ) -> int:
-    """Make a draft order of every row of a CSV file, each exactly once.
+    """Make a draft order of every row of a file, each exactly once.
 
-    Common column names are known (zip, lat, lng, listing_id, agent_email, ...); the rest is said
-    with --map. Every row is checked before anything is sent. Stop it at any moment and run the
-    same command again: it goes on where it stopped, and nothing is made twice.
+    Reads CSV, Excel workbooks (.xlsx), JSON lines (.jsonl) and Parquet. Common column names are
+    known (zip, lat, lng, listing_id, agent_email, ...); the rest is said with --map. The file is
+    read to its end before anything is sent. Ctrl-C finishes what is under way, a second one stops
+    at once; after either, the same command goes on where it stopped, and nothing is made twice.
+    Rejected rows are written to a file of their own, to be corrected and imported.
 
     \b
     Examples:
       cubicasa drafts import listings.csv --dry-run
-      cubicasa drafts import listings.csv
+      cubicasa drafts import listings.xlsx --sheet May
       cubicasa drafts import export.csv --encoding cp1252 --map Objekt=external_id
+      cubicasa drafts import listings.csv --update --prune --dry-run
     """
-    table = open_table(
+    source = open_source(
         file,
+        format=kind,
         encoding=encoding,
+        sheet=sheet,
         mapping=_pairs(mapping, "--map THEIRS=OURS"),
         ignore=ignore,
         defaults=_pairs(defaults, "--default OURS=TEXT"),
     )
-    rows = table.check()
-    console = Console(stderr=output.wants_json(as_json))
-    for column in table.columns.unmapped:
-        console.print(f"Column {column!r} is not used; see --map.", markup=False, highlight=False)
-    if dry_run:
-        return await _report(console, _dry(table, derive_keys), rows, as_json)
-    place = journal or file.with_name(f"{file.name}.journal")
-    async with target.client(concurrency=concurrency) as client:
-        outcomes = import_drafts(
-            client,
-            table.rows(),
-            journal=place,
-            concurrency=concurrency,
-            derive_keys=derive_keys,
-            look_first=look_first,
-            settle=settle,
-        )
-        return await _report(console, outcomes, rows, as_json, journal=place)
-
-
-async def _report(
-    console: Console,
-    outcomes: AsyncIterator[RowOutcome],
-    rows: int,
-    as_json: bool,
-    *,
-    journal: Path | None = None,
-) -> int:
-    counts: Counter[str] = Counter()
-    listed: list[RowOutcome] = []
-    stopped: CubiCasaError | None = None
     as_json = output.wants_json(as_json)
-    with output.progress(Console(stderr=True)) as bar:
-        task = bar.add_task("rows", total=rows)
-        try:
-            async for outcome in outcomes:
-                counts[outcome.kind] += 1
-                bar.advance(task)
-                if as_json:
-                    output.json_line(output.outcome_fields(outcome))
-                elif outcome.message and len(listed) < _LISTED:
-                    listed.append(outcome)
-        except CubiCasaError as exc:
-            stopped = exc
-    unreached = rows - counts.total()
-    if as_json:
-        summary = {"type": "summary", "rows": rows, "outcomes": dict(counts)}
-        output.json_line({**summary, "not reached": unreached, "journal": journal})
-    elif listed:
-        console.print(output.outcome_table(listed))
-        if len(listed) == _LISTED:
-            console.print("There may be more; --json lists every row.")
-    kinds = KINDS if journal else (_Valid, Skipped, Rejected)
-    console.print(f"Of {rows} rows: {output.counted(counts, kinds)}.", highlight=False)
-    if unreached > 0:
-        console.print(f"{unreached} rows were not reached. Run the same command again.")
-    if journal is not None:
-        place = f"Journal: {output.shown_path(journal)}"
-        console.print(place, soft_wrap=True, markup=False, highlight=False)
-    if stopped is not None:
-        raise stopped
-    return INCOMPLETE if counts[Rejected.kind] or counts[Unknown.kind] else 0
+    console = Console(stderr=as_json)
+    for column in source.columns.unmapped:
+        console.print(f"Column {column!r} is not used; see --map.", markup=False, highlight=False)
+    job = _Job(**options)
+    place = job.journal or str(file.with_name(f"{file.name}.journal"))
+    if job.dry_run:
+        return await _dry_run(target, source, job, place, as_json=as_json)
+    return await _run(target, source, job, place, as_json=as_json)
 
 
-async def _dry(table: Table, derive_keys: bool) -> AsyncIterator[RowOutcome]:
-    lines: dict[str, tuple[int, int]] = {}
-    for row in table.rows():
-        checked = check_row(row, derive_keys=derive_keys)
-        if isinstance(checked, Rejected):
-            yield checked
-            continue
-        print_of = hash(checked.draft)
-        line, first = lines.setdefault(checked.key, (row.line, print_of))
-        if line == row.line:
-            yield _Valid(line=row.line, key=checked.key)
-        elif first == print_of:
-            yield Skipped(line=row.line, key=checked.key, note=f"the same as line {line}")
-        else:
-            reason = f"line {line} has the same one but says something else"
-            fault = FieldError("external_id", reason)
-            yield Rejected(line=row.line, key=checked.key, field_errors=(fault,))
+async def _run(target: Target, source: Source, job: _Job, place: str, *, as_json: bool) -> int:
+    journal = journal_at(place)
+    own_file = Path(place) if "://" not in place else None
+    gone: int | None = None
+    if job.prune and own_file is not None:
+        rows, gone = await dry_runs.count_gone(source, own_file, derive_keys=job.derive_keys)
+        if gone and not _may_delete(gone, yes=job.yes):
+            return UNUSABLE
+    else:
+        rows = await dry_runs.count(source)
+    rejected = None if job.no_rejected else _rejected(source, job, own_file)
+    shown = output.shown_path(own_file) if own_file is not None else journal.place
+    report = Report(rows, as_json=as_json, kinds=KINDS, journal=shown, rejected=rejected)
+    async with target.client(concurrency=job.concurrency) as client:
+        with stopping(report.finishing) as stop:
+            outcomes = import_drafts(
+                client,
+                source.rows(),
+                journal=journal,
+                concurrency=job.concurrency,
+                derive_keys=job.derive_keys,
+                look_first=job.look_first,
+                settle=job.settle,
+                update=job.update,
+                prune=job.prune,
+                prune_at_most=gone,
+                stop=stop,
+                progress=report.progress,
+            )
+            return await report.take(outcomes, stop)
+
+
+async def _dry_run(target: Target, source: Source, job: _Job, place: str, *, as_json: bool) -> int:
+    journal = Path(place) if "://" not in place and (job.update or job.prune) else None
+    rejected = _rejected(source, job, journal) if job.rejected else None
+    report = Report(
+        await dry_runs.count(source),
+        as_json=as_json,
+        kinds=dry_runs.kinds(update=job.update, prune=job.prune),
+        journal=None,
+        rejected=rejected,
+    )
+    outcomes = dry_runs.outcomes(
+        source,
+        journal,
+        derive_keys=job.derive_keys,
+        update=job.update,
+        client=target.client if job.prune else None,
+    )
+    return await report.take(outcomes)
+
+
+def _rejected(source: Source, job: _Job, journal: Path | None) -> RejectedRows:
+    place = job.rejected or source.path.with_name(f"{source.path.name}.rejected.csv")
+    return RejectedRows(place, source, *([journal] if journal else []))
+
+
+def _may_delete(gone: int, *, yes: bool) -> bool:
+    """Whether drafts may be deleted; a person is asked."""
+    if yes:
+        return True
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise click.UsageError(
+            f"--prune would delete up to {gone} drafts. Look at them with --prune --dry-run, and "
+            "add --yes if that is meant."
+        )
+    question = f"{gone} drafts of this job have no row any more. Delete those that are still drafts"
+    if click.confirm(f"{question}?", err=True):
+        return True
+    click.echo("Nothing was sent.", err=True)
+    return False
+
+
+@drafts.command("status")
+@click.argument("journal", metavar="JOURNAL")
+@output.json_option
+@runs
+async def status(*, journal: str, as_json: bool) -> None:
+    """Show how a job stands. Only reads its journal, also while it runs.
+
+    JOURNAL is a file, or the URL of a PostgreSQL database.
+
+    \b
+    Examples:
+      cubicasa drafts status listings.csv.journal
+    """
+    found = await job_status.read(journal)
+    if output.wants_json(as_json):
+        output.json_line(job_status.fields(found))
+    else:
+        Console().print(job_status.table(found))
 
 
 def _pairs(texts: tuple[str, ...], form: str) -> dict[str, str]:

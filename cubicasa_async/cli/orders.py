@@ -9,6 +9,9 @@ from rich.console import Console
 
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import Target, runs
+from cubicasa_async.cli.orders_find import find, twins
+from cubicasa_async.cli.orders_mirror import mirror
+from cubicasa_async.cli.waits import wait
 from cubicasa_async.core import codec
 from cubicasa_async.resources.order import Order
 
@@ -66,3 +69,7 @@ async def get(target: Target, *, order_id: str) -> None:
     async with target.client() as client:
         order = await client.orders.get(order_id)
     click.echo(output.json_text(codec.unstructure(order), indent=2))
+
+
+for _command in (find, mirror, twins, wait):
+    orders.add_command(_command)

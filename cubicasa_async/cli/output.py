@@ -6,9 +6,10 @@ import codecs
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import click
 from rich.console import Console
@@ -16,8 +17,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from cubicasa_async.bulk.outcomes import KINDS, RowOutcome
+from cubicasa_async.bulk.outcomes import KINDS, Deleted, Kept, RowOutcome, Updated
+from cubicasa_async.bulk.progress import Progress as JobProgress
 from cubicasa_async.resources.order import Order
+
+_IF_ANY = (Updated, Deleted, Kept)  # only some jobs have them
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -56,6 +60,62 @@ def progress(console: Console) -> Progress:
     )
 
 
+class JobBar:
+    """A job's progress on a terminal; elsewhere it only says what it is told to.
+
+    Args:
+        console: Where it is shown.
+        rows: How many rows there are.
+    """
+
+    def __init__(self, console: Console, rows: int) -> None:
+        self._console = console
+        self._rows = rows
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[detail]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("rows", total=rows, detail="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def done(self, rows: int) -> None:
+        """So many rows have an outcome."""
+        self._bar.update(self._task, completed=rows)
+
+    def show(self, progress: JobProgress) -> None:
+        """Show what goes on besides."""
+        detail = " · ".join(_details(progress, self._rows))
+        self._bar.update(self._task, description=progress.phase, detail=detail)
+
+    def say(self, text: str) -> None:
+        """Say something to whoever watches."""
+        self._bar.console.print(text, markup=False, highlight=False)
+
+
+def _details(progress: JobProgress, rows: int) -> Iterator[str]:
+    if progress.phase == "ended":
+        return
+    if progress.rate:
+        yield f"{progress.rate:.0f}/s"
+    if progress.retries:
+        yield f"{progress.retries} {'retry' if progress.retries == 1 else 'retries'}"
+    if progress.waiting:
+        yield f"waiting {progress.waiting:.0f} s for the rate limit"
+    left = rows - sum(progress.outcomes.values())
+    if progress.rate and left > 0 and progress.phase == "sending":
+        yield f"{timedelta(seconds=round(left / progress.rate))} left"
+
+
 def outcome_fields(outcome: RowOutcome) -> dict[str, Any]:
     """An outcome as JSON fields."""
     return {
@@ -81,7 +141,8 @@ def outcome_table(outcomes: Iterable[RowOutcome]) -> Table:
 
 def counted(counts: Counter[str], kinds: Iterable[type[RowOutcome]] = KINDS) -> str:
     """Counts per outcome on one line."""
-    return ", ".join(f"{counts[cls.kind]} {cls.kind}" for cls in kinds)
+    shown = (cls for cls in kinds if counts[cls.kind] or cls not in _IF_ANY)
+    return ", ".join(f"{counts[cls.kind]} {cls.kind}" for cls in shown)
 
 
 def order_fields(order: Order) -> dict[str, Any]:

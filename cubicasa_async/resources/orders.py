@@ -26,6 +26,7 @@ from cubicasa_async.resources.properties import (
     PropertyFields,
     PropertyRequest,
 )
+from cubicasa_async.resources.waiting import Wait, Waker
 from cubicasa_async.resources.walks import walk_all
 
 
@@ -263,43 +264,22 @@ class Orders(Resource):
             InvalidInputError: An argument is not valid. Nothing was sent.
             CubiCasaError: The order cannot be read, and looking again would not help.
         """
-        return await self._wait(
-            order_id,
-            status,
-            deadline=deadline,
-            first_gap=first_gap,
-            longest_gap=longest_gap,
-            waker=waker,
-            options=options.over(self.options) if options else self.options,
-        )
-
-    async def _wait(
-        self,
-        order_id: str,
-        status: OrderStatus | str | Iterable[OrderStatus | str],
-        *,
-        deadline: float,
-        first_gap: float,
-        longest_gap: float,
-        waker: Waker | None,
-        options: RequestOptions,
-    ) -> Order:
-        def look(left: float) -> Awaitable[Order]:
-            cut = RequestOptions(deadline=min(left, options.deadline or left))
-            return self.get(order_id, options=cut.over(options))
-
-        checks.check_id(order_id, "order_id")
         wait = Wait(
-            look=look,
-            order_id=order_id,
-            statuses=_statuses(status),
+            order_id=checks.check_id(order_id, "order_id"),
+            statuses=status,
             deadline=deadline,
             first_gap=first_gap,
             longest_gap=longest_gap,
             waker=waker,
             runtime=self.transport.runtime,
         )
-        return await wait.until_there()
+        complete = options.over(self.options) if options else self.options
+
+        def look(left: float) -> Awaitable[Order]:
+            bound = min(left, complete.deadline or left)
+            return self.get(order_id, options=attrs.evolve(complete, deadline=bound))
+
+        return await wait.until_there(look)
 
     async def upgrade(
         self,

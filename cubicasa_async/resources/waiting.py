@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 import attrs
 import backoff
 
+from cubicasa_async.core import checks
 from cubicasa_async.core.runtime import Runtime
-from cubicasa_async.errors import CallTimeoutError, CubiCasaError, WaitTimeoutError
-from cubicasa_async.resources.order import Order
+from cubicasa_async.errors import (
+    CallTimeoutError,
+    CubiCasaError,
+    FieldError,
+    InvalidInputError,
+    WaitTimeoutError,
+)
+from cubicasa_async.resources.order import Order, OrderStatus
 
 _LAST_LOOK: Final = 5.0
 """Seconds before the deadline at which the last look is taken."""
 _LEAST: Final = 1.0
 """Seconds that a look may take at least, as when the machine has slept over the deadline."""
+
+
+_NOT_WAITED: Final = "The order was not waited for: an argument is not valid."
+
+Look = Callable[[float], Awaitable[Order]]
 
 
 class Waker(Protocol):
@@ -29,12 +41,19 @@ class Waker(Protocol):
         ...
 
 
+def _statuses(status: OrderStatus | str | Iterable[OrderStatus | str]) -> tuple[str, ...]:
+    try:
+        found = checks.some_texts([status] if isinstance(status, str) else status)
+    except ValueError as exc:
+        raise InvalidInputError(_NOT_WAITED, [FieldError("status", str(exc))]) from None
+    return tuple(str(value) for value in found)
+
+
 @attrs.frozen(kw_only=True)
 class Wait:
     """A wait for an order.
 
     Attributes:
-        look: Reads the order, within the given seconds.
         order_id: Its identifier.
         statuses: Where it is to stand; one of them.
         deadline: Seconds after which to give up.
@@ -44,17 +63,26 @@ class Wait:
         runtime: Sources of time and chance.
     """
 
-    look: Callable[[float], Awaitable[Order]]
     order_id: str
-    statuses: tuple[str, ...]
+    statuses: tuple[str, ...] = attrs.field(converter=_statuses)
     deadline: float
     first_gap: float
     longest_gap: float
     waker: Waker | None
     runtime: Runtime
 
-    async def until_there(self) -> Order:
+    def __attrs_post_init__(self) -> None:
+        if not (self.deadline > 0 and 0 < self.first_gap <= self.longest_gap):
+            raise InvalidInputError(
+                _NOT_WAITED,
+                [FieldError("deadline", "must be above 0 seconds, as both gaps, in their order")],
+            )
+
+    async def until_there(self, look: Look) -> Order:
         """The order, once it stands where it should.
+
+        Args:
+            look: Reads it, within the given seconds.
 
         Raises:
             WaitTimeoutError: It did not in time.
@@ -66,7 +94,7 @@ class Wait:
             # Listened to from before the look on, so that nothing between the two is missed.
             signal = self._listen()
             try:
-                order = await self._looked(seen, max(end - now(), _LEAST))
+                order = await _looked(look, seen, self.runtime, max(end - now(), _LEAST))
                 if order is not None and order.status in self.statuses:
                     return order
                 left = end - now()
@@ -87,19 +115,6 @@ class Wait:
     def _listen(self) -> asyncio.Future[object] | None:
         return asyncio.ensure_future(self.waker.changed(self.order_id)) if self.waker else None
 
-    async def _looked(self, seen: _Seen, left: float) -> Order | None:
-        seen.looks += 1
-        seen.failure = None
-        try:
-            seen.order = await self.look(left)
-        except CubiCasaError as exc:
-            if not (exc.transient or isinstance(exc, CallTimeoutError)):
-                raise
-            seen.failure = exc
-            return None
-        seen.at = self.runtime.utcnow()
-        return seen.order
-
     async def _woken(self, signal: asyncio.Future[object] | None, seconds: float) -> bool:
         """Wait; True if a signal ended it. A waker that fails is one that never signals."""
         pause = asyncio.ensure_future(self.runtime.sleep(seconds))
@@ -116,6 +131,21 @@ class Wait:
             await _ended(pause)
 
 
+async def _looked(look: Look, seen: _Seen, runtime: Runtime, left: float) -> Order | None:
+    """The order, or None if it cannot be read for the moment."""
+    seen.looks += 1
+    seen.failure = None
+    try:
+        seen.order = await look(left)
+    except CubiCasaError as exc:
+        if not (exc.transient or isinstance(exc, CallTimeoutError)):
+            raise
+        seen.failure = exc
+        return None
+    seen.at = runtime.utcnow()
+    return seen.order
+
+
 async def _ended(future: asyncio.Future[Any] | None) -> None:
     if future is not None:
         future.cancel()
@@ -130,7 +160,7 @@ class _Seen:
 
     looks: int = 0
     order: Order | None = None
-    at: Any = None
+    at: datetime | None = None
     failure: CubiCasaError | None = None
 
     def held_back(self, runtime: Runtime) -> float:

@@ -6,11 +6,20 @@ operation has a grade of evidence. Tests judge a client by its ledger, never by 
 
 from __future__ import annotations
 
+from cubicasa_async.sandbox.changes import Delivery, StatusChange
 from cubicasa_async.sandbox.contract import Contract, Operation
 from cubicasa_async.sandbox.faults import Fault, FaultPlan, Hit, Kind, Phase
+from cubicasa_async.sandbox.files import Fetch, FileHost, Habits
 from cubicasa_async.sandbox.ledger import Entry, Ledger
 from cubicasa_async.sandbox.paging import Reading
 from cubicasa_async.sandbox.server import Sandbox, serve
+from cubicasa_async.sandbox.webhooks import (
+    WebhookCall,
+    WebhookFault,
+    WebhookKind,
+    WebhookPlan,
+    Webhooks,
+)
 from cubicasa_async.sandbox.world import (
     ChangeRequest,
     Mail,
@@ -25,9 +34,13 @@ from cubicasa_async.sandbox.world import (
 __all__ = [
     "ChangeRequest",
     "Contract",
+    "Delivery",
     "Entry",
     "Fault",
     "FaultPlan",
+    "Fetch",
+    "FileHost",
+    "Habits",
     "Hit",
     "Kind",
     "Ledger",
@@ -40,7 +53,13 @@ __all__ = [
     "Reading",
     "Redelivery",
     "Sandbox",
+    "StatusChange",
     "User",
+    "WebhookCall",
+    "WebhookFault",
+    "WebhookKind",
+    "WebhookPlan",
+    "Webhooks",
     "World",
     "serve",
 ]

@@ -15,7 +15,9 @@ from aiohttp import web
 from cubicasa_async.sandbox import shapes
 from cubicasa_async.sandbox.contract import parse_json
 from cubicasa_async.sandbox.faults import Fault
+from cubicasa_async.sandbox.file_control import FILE_ACTIONS
 from cubicasa_async.sandbox.paging import Reading
+from cubicasa_async.sandbox.webhook_control import WEBHOOK_ACTIONS
 from cubicasa_async.sandbox.wire import Payload
 
 if TYPE_CHECKING:
@@ -88,15 +90,22 @@ def _add_order(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
 
 
 def _advance(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
-    del body
-    return {"id": order_id, "status": sandbox.world.advance(order_id)}
+    return {"id": order_id, "status": sandbox.world.advance(order_id, *_products(body))}
 
 
 def _set_status(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
     status = body.get("status")
     if not isinstance(status, str):
         raise TypeError("The body needs a status.")
-    return {"id": order_id, "status": sandbox.world.set_status(order_id, status)}
+    status = sandbox.world.set_status(order_id, status, *_products(body))
+    return {"id": order_id, "status": status}
+
+
+def _products(body: dict[str, Any]) -> list[str]:
+    products = cast("list[object]", body.get("products", []))
+    if type(products) is not list or not all(isinstance(one, str) for one in products):
+        raise TypeError("products is a list of texts.")
+    return cast("list[str]", products)
 
 
 def _set_reading(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
@@ -156,6 +165,8 @@ _ACTIONS: Final[dict[tuple[str, str], Callable[[Sandbox, dict[str, Any], str], A
     ("POST", "reset"): _reset,
     ("GET", "state"): _state,
     ("GET", "openapi.json"): _document,
+    **FILE_ACTIONS,
+    **WEBHOOK_ACTIONS,
 }
 
 

@@ -55,6 +55,10 @@ class Kind(enum.StrEnum):
     """A 200 with `body` as JSON."""
     REDIRECT = "redirect"
     """A redirect to `location`."""
+    REFUSE = "refuse"
+    """The server goes down as a process that dies: all connections are cut, also those of others,
+    what was held or delayed is not done, and for `seconds` nobody can connect. The port stays taken
+    meanwhile; then it is back there, with all that it knew."""
     DUPLICATE = "duplicate"
     """The request is carried out twice and answered once."""
     DRIP = "drip"
@@ -75,6 +79,7 @@ _PHASES: Final[Mapping[Kind, tuple[Phase, ...]]] = {
     Kind.DROP: (Phase.AFTER_READ, *Phase),
     Kind.RESET: (Phase.AFTER_READ, *Phase),
     Kind.STALL: (Phase.AFTER_READ, *Phase),
+    Kind.REFUSE: (Phase.AFTER_READ, *Phase),
     Kind.DELAY: (Phase.AFTER_READ, *Phase),
     Kind.CUT: (Phase.MID_BODY,),
     Kind.DRIP: (Phase.MID_BODY, Phase.MID_HEADERS),
@@ -123,9 +128,9 @@ class Fault:
 
     Attributes:
         kind: What goes wrong.
-        phase: When. By default `after_read` for status, html, redirect, drop, reset, stall and
-            delay (no effect); `after_commit` for body, bomb, garbage and duplicate; `mid_body` for
-            cut and drip.
+        phase: When. By default `after_read` for status, html, redirect, drop, reset, refuse, stall
+            and delay (no effect); `after_commit` for body, bomb, garbage and duplicate; `mid_body`
+            for cut and drip.
         operation: Operation name, also as a glob: `drafts.create`, `orders.*`.
         method: HTTP method.
         path: Glob on the path below the base URL, without the query: `/orders/*`.
@@ -133,8 +138,8 @@ class Fault:
         times: How many requests it hits; None: for ever.
         every: Hits each n-th matching request after the skipped ones.
         share: Probability of a hit, drawn from the plan's own seeded random numbers.
-        seconds: Length of a delay, of a stall (None: until the client leaves), or the time between
-            two bytes of a drip.
+        seconds: Length of a delay, of a refusal, of a stall (None: until the client leaves), or the
+            time between two bytes of a drip.
         status: Status of a status (default 503) or redirect (default 307) fault.
         retry_after: Text of a `Retry-After` header, sent as it is.
         headers: Further headers of a status, html, body or redirect fault.
@@ -192,7 +197,7 @@ class Fault:
             self.seconds is None or (_is_number(self.seconds) and self.seconds >= 0),
             f"seconds is a number of at least 0, not {self.seconds!r}.",
         )
-        if self.kind in (Kind.DELAY, Kind.DRIP):
+        if self.kind in (Kind.DELAY, Kind.DRIP, Kind.REFUSE):
             _demand(self.seconds is not None, f"A {self.kind} fault needs seconds.")
         if self.kind is Kind.REDIRECT:
             _demand(bool(self.location), "A redirect fault needs a location.")

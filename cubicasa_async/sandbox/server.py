@@ -21,6 +21,7 @@ from cubicasa_async.sandbox.ledger import Entry, Ledger
 from cubicasa_async.sandbox.listener import Listener
 from cubicasa_async.sandbox.paging import Reading
 from cubicasa_async.sandbox.spoil import spoil, strike
+from cubicasa_async.sandbox.webhooks import Webhooks
 from cubicasa_async.sandbox.wire import Connection, Payload, Silence
 from cubicasa_async.sandbox.world import World
 
@@ -53,6 +54,7 @@ class Sandbox:
         ledger: Every request as the server saw it.
         faults: The fault plan.
         world: The state.
+        webhooks: The calls to the registered URLs, and what goes wrong with them.
         file_host: The other origin on which the delivered files lie.
 
     Raises:
@@ -81,8 +83,9 @@ class Sandbox:
         self.ledger: Ledger = Ledger()
         self.faults: FaultPlan = FaultPlan(seed)
         self.world: World = World(self._clock, seed)
+        self.webhooks: Webhooks = Webhooks(self.world, self._clock, seed)
         self.contract: Contract = Contract.load()
-        self.file_host: FileHost = FileHost(host)
+        self.file_host: FileHost = FileHost(host, self._clock)
         self._listener = Listener(self._handle, host, port)
 
     @property
@@ -121,15 +124,26 @@ class Sandbox:
         except BaseException:
             await self.file_host.close()
             raise
+        self.webhooks.start()
         self.world.asset_base = self.file_host.origin
 
     async def close(self) -> None:
         """Close all connections at once; twice is fine. State and ledger stay readable."""
+        await self.webhooks.close()
         await self._listener.close()
         await self.file_host.close()
 
+    def recover(self) -> None:
+        """Be back at once, if a fault has taken the server down."""
+        self._listener.recover()
+
     def reset(self) -> None:
-        """Begin anew: state, ledger, faults and what the file host saw. Readings stay."""
+        """Begin anew: state, ledger, faults, webhooks and what the file host saw.
+
+        If a fault has taken the server down, it is back at once.
+        """
+        self.recover()
+        self.webhooks.reset()
         self.world.reset()
         self.ledger.clear()
         self.faults.clear()
@@ -238,7 +252,12 @@ class Sandbox:
         if operation.effect != "READ" and answer.changed:
             entry.committed = True
             entry.created.extend(answer.created)
-        return _payload(answer)
+        return self._payload(answer)
+
+    def _payload(self, answer: Answer) -> Payload:
+        if isinstance(answer.body, bytes):
+            return Payload(200, answer.body, answer.content_type)
+        return Payload.of_json(200, self.file_host.signed(answer.body))
 
     def _authorised(self, request: web.BaseRequest) -> bool:
         given = request.headers.get("api-key", "")
@@ -257,12 +276,6 @@ class Sandbox:
             return parse_json(raw.replace(self.api_key.encode("ascii"), b"***"))
         except ValueError:
             return None
-
-
-def _payload(answer: Answer) -> Payload:
-    if isinstance(answer.body, bytes):
-        return Payload(200, answer.body, answer.content_type)
-    return Payload.of_json(200, answer.body)
 
 
 async def serve(

@@ -73,7 +73,9 @@ async def _end(fault: Fault, connection: Connection) -> web.StreamResponse | Non
         return None
     if fault.kind is Kind.STALL:
         await connection.wait_while_open(fault.seconds)
-    if fault.kind is Kind.RESET:
+    if fault.kind is Kind.REFUSE:
+        await connection.refuse(fault.seconds or 0)
+    elif fault.kind is Kind.RESET:
         await connection.reset()
     else:
         await connection.drop()

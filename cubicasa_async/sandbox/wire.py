@@ -8,7 +8,7 @@ import socket
 import struct
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -84,16 +84,23 @@ class Connection:
 
     Args:
         request: The request.
-        closing: Set when the sandbox closes; it ends all waiting.
+        closing: Set when the server closes or goes down; it ends all waiting.
+        go_down: Takes the server down for some seconds.
     """
 
-    def __init__(self, request: web.BaseRequest, closing: asyncio.Event) -> None:
+    def __init__(
+        self,
+        request: web.BaseRequest,
+        closing: asyncio.Event,
+        go_down: Callable[[float], Awaitable[None]],
+    ) -> None:
         self._request = request
         self._closing = closing
+        self._go_down = go_down
 
     @property
     def open(self) -> bool:
-        """Whether the client is still there and the sandbox is not closing."""
+        """Whether the client is still there and the server is neither closing nor down."""
         transport = self._request.transport
         return transport is not None and not transport.is_closing() and not self._closing.is_set()
 
@@ -132,7 +139,7 @@ class Connection:
         """Wait, whether the client stays or not.
 
         Returns:
-            False if the sandbox closes meanwhile.
+            False if the server closes or goes down meanwhile.
         """
         if seconds == 0:
             await asyncio.sleep(0)
@@ -145,7 +152,7 @@ class Connection:
         return False
 
     async def wait_while_open(self, seconds: float | None) -> None:
-        """Wait until the client leaves or the sandbox closes, for `seconds` at most."""
+        """Wait until the client leaves or the server closes or goes down, for `seconds` at most."""
         loop = asyncio.get_running_loop()
         end = None if seconds is None else loop.time() + seconds
         while self.open and (end is None or loop.time() < end):
@@ -168,6 +175,12 @@ class Connection:
             if raw is not None:
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
             transport.abort()
+        await self._gone()
+
+    async def refuse(self, seconds: float) -> None:
+        """Take the server down, with this connection and all others, unless it is already."""
+        if not self._closing.is_set():
+            await self._go_down(seconds)
         await self._gone()
 
     async def _gone(self) -> None:

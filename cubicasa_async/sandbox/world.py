@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import attrs
 
+from cubicasa_async.sandbox.changes import Delivery, StatusChange
 from cubicasa_async.sandbox.collection import NewestFirst
 
 __all__ = [
@@ -156,6 +157,8 @@ class World:
         webhook_triggers: The same.
         purchases: What was bought, oldest first.
         redeliveries: The re-deliveries asked for, oldest first.
+        deliveries: What was delivered, oldest first.
+        on_change: Is told of each change of an order's status.
         mails: The mails that would have been sent, oldest first.
         patch_clears: Whether an optional field left out of a draft's PATCH is cleared. Unknown of
             the real server; False by default.
@@ -168,6 +171,7 @@ class World:
         self._clock = clock
         self._seed = seed
         self.asset_base = "https://files.example.test"
+        self.on_change: Callable[[StatusChange], None] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -185,6 +189,7 @@ class World:
         self.webhook_triggers: list[str] = []
         self.purchases: list[Purchase] = []
         self.redeliveries: list[Redelivery] = []
+        self.deliveries: list[Delivery] = []
         self.mails: list[Mail] = []
         self.patch_clears = False
         self.combined_pdf_as_bytes = False
@@ -225,7 +230,7 @@ class World:
         status = fields.pop("status", "Draft")
         order = Order(id=self.new_id(), number=self._next_number(), created_at=self.now(), **fields)
         self.orders.add(order)
-        self._move(order, status)
+        self._move(order, status, previous="Pending" if status == "Ready" else None)
         return order
 
     def add_examples(self, count: int) -> None:
@@ -248,8 +253,12 @@ class World:
             raise LookupError(f"There is no order {order_id}.")
         return order
 
-    def advance(self, order_id: str) -> str:
+    def advance(self, order_id: str, *products: str) -> str:
         """Do production's next step: Draft to Pending to Ready, or Fixing to Ready.
+
+        Args:
+            order_id: The order.
+            *products: What is delivered, if anything; as for `set_status`.
 
         Returns:
             The new status.
@@ -262,15 +271,22 @@ class World:
         following = NEXT.get(order.status)
         if following is None:
             raise ValueError(f"Order {order_id} is {order.status}; production does not move it.")
-        return self.set_status(order_id, following)
+        return self.set_status(order_id, following, *products)
 
-    def set_status(self, order_id: str, status: str) -> str:
-        """Give an order any status; to Ready it is delivered.
+    def set_status(self, order_id: str, status: str, *products: str) -> str:
+        """Give an order any status; to Ready it is delivered. From Ready to Ready is an edit.
+
+        Args:
+            order_id: The order.
+            status: The new status.
+            *products: What is delivered, each by itself; what the open change requests concern,
+                or `products_2d`, by default.
 
         Raises:
             LookupError: There is no such order.
         """
-        self._move(self.order(order_id), status)
+        order = self.order(order_id)
+        self._move(order, status, *products, previous=order.status)
         return status
 
     def delete(self, order_id: str) -> None:
@@ -283,20 +299,30 @@ class World:
         for request in [one for one in self.change_requests if one.order_id == order_id]:
             self.change_requests.remove(request)
 
-    def _move(self, order: Order, status: str) -> None:
+    def _move(self, order: Order, status: str, *products: str, previous: str | None) -> None:
         order.status = status
         if status != "Ready":
+            self._tell(StatusChange(order.id, status, previous, order.model_id))
             return
-        order.deliveries += 1
-        order.asset_base = f"{self.asset_base}/{order.id}/{order.deliveries}"
+        fixed = [one for one in self.change_requests if one.order_id == order.id]
+        asked = [name for one in fixed if one.status == "open" for name in one.products]
         order.model_id = order.model_id or self.new_id()
         order.total_scanned_area = order.total_scanned_area or 100.5
         if order.first_delivered_at is None:
             order.first_delivered_at = self.now()
-        if order.deliveries > 1:
-            for request in self.change_requests:
-                if request.order_id == order.id:
-                    request.status = "done"
+        for request in fixed:
+            request.status = "done"
+        for product in products or tuple(dict.fromkeys(asked)) or ("products_2d",):
+            order.deliveries += 1
+            order.asset_base = f"{self.asset_base}/{order.id}/{order.deliveries}"
+            self.deliveries.append(
+                Delivery(order.id, order.deliveries, product, previous, order.asset_base)
+            )
+            self._tell(StatusChange(order.id, status, previous, order.model_id, product))
+
+    def _tell(self, change: StatusChange) -> None:
+        if self.on_change is not None:
+            self.on_change(change)
 
     def add_change_request(
         self, order: Order, *, products: list[str], text: str, img_urls: list[str]
@@ -313,7 +339,7 @@ class World:
                 created_at=self.now(),
             )
         )
-        self._move(order, "Fixing")
+        self._move(order, "Fixing", previous=order.status)
         return request
 
     def add_office(self, name: str) -> Office:
@@ -361,7 +387,7 @@ class World:
         """Deliver an order again with another style."""
         redelivery = Redelivery(self.new_id(), order.id, order_preferences)
         self.redeliveries.append(redelivery)
-        self._move(order, "Ready")
+        self._move(order, "Ready", previous=order.status)
         return redelivery
 
     def add_mail(self, to: str, subject: str) -> Mail:

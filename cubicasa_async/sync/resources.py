@@ -36,6 +36,7 @@ from cubicasa_async.resources.order import AddOn, Order, OrderStatus, PackageTyp
 from cubicasa_async.resources.orders import CombinedPdf, RedrawFields
 from cubicasa_async.resources.properties import OrderPreferences
 from cubicasa_async.resources.users import NewUser, User, UserFields, UserUpdateFields
+from cubicasa_async.resources.waiting import Waker
 from cubicasa_async.resources.webhooks import Webhooks, WebhookTrigger
 from cubicasa_async.sync.base import Twin
 from cubicasa_async.sync.paging import SyncPager
@@ -324,6 +325,51 @@ class Orders(Twin[orders.Orders]):
             CubiCasaError: A call failed; see `outcome`.
         """
         return self.portal.run(self.asynchronous.find_by_external_id(external_id, options=options))
+
+    def wait_until(
+        self,
+        order_id: str,
+        status: OrderStatus | str | Iterable[OrderStatus | str] = OrderStatus.READY,
+        *,
+        deadline: float = 86400.0,
+        first_gap: float = 15.0,
+        longest_gap: float = 600.0,
+        waker: Waker | None = None,
+        options: RequestOptions | None = None,
+    ) -> Order:
+        """Wait until an order stands where it should, for hours if need be.
+
+        The order is read again and again, in gaps that grow and vary by chance. A read that fails
+        for the moment does not end the wait. An order that stands there already is given at once.
+
+        Args:
+            order_id: The order's identifier.
+            status: Where it is to stand, or several of which one will do.
+            deadline: Seconds after which to give up; a day by default. The last look is taken up
+                to 5 seconds before.
+            first_gap: Seconds between the first two looks at most; each further gap is half as
+                long again.
+            longest_gap: Seconds between two looks at most.
+            waker: Tells of changes, so that the order is read at once, as OrderSignals of
+                `cubicasa_async.delivery.waits` does.
+            options: Settings of each read.
+
+        Raises:
+            WaitTimeoutError: It did not get there in time; says what was last seen.
+            InvalidInputError: An argument is not valid. Nothing was sent.
+            CubiCasaError: The order cannot be read, and looking again would not help.
+        """
+        return self.portal.run(
+            self.asynchronous.wait_until(
+                order_id,
+                status,
+                deadline=deadline,
+                first_gap=first_gap,
+                longest_gap=longest_gap,
+                waker=waker,
+                options=options,
+            )
+        )
 
     def upgrade(
         self,

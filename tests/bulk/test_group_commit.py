@@ -13,10 +13,15 @@ from cubicasa_async.bulk.group_commit import GroupCommit
 from cubicasa_async.errors import JournalError
 
 Statements = Counter[str]
+Group = GroupCommit[sqlite3.Connection]
 
 
 def explain(exc: Exception) -> JournalError:
     return exc if isinstance(exc, JournalError) else JournalError(f"explained: {exc}")
+
+
+def begin(db: sqlite3.Connection) -> None:
+    db.execute("BEGIN IMMEDIATE")
 
 
 def insert(value: int) -> Callable[[sqlite3.Connection], int]:
@@ -43,13 +48,13 @@ def statements() -> Statements:
 
 
 @pytest.fixture
-async def group(path: Path, statements: Statements) -> AsyncIterator[GroupCommit]:
+async def group(path: Path, statements: Statements) -> AsyncIterator[Group]:
     def connect() -> sqlite3.Connection:
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         db.set_trace_callback(lambda text: statements.update([text.split()[0]]))
         return db
 
-    group = GroupCommit(connect, explain)
+    group = GroupCommit(connect, explain, begin=begin)
     await group.open()
     yield group
     await group.close()
@@ -77,7 +82,7 @@ class Busy:
 
 
 async def while_busy(
-    group: GroupCommit, operations: list[Callable[[sqlite3.Connection], int]]
+    group: Group, operations: list[Callable[[sqlite3.Connection], int]]
 ) -> tuple[Busy, list[asyncio.Task[int]]]:
     """Tasks that wait for the disk, in this order."""
     busy = Busy()
@@ -89,13 +94,13 @@ async def while_busy(
     return busy, waiting
 
 
-async def test_what_returned_is_seen_by_another_connection(group: GroupCommit, path: Path) -> None:
+async def test_what_returned_is_seen_by_another_connection(group: Group, path: Path) -> None:
     assert await group.do(insert(7)) == 7
     assert stored(path) == [7]
 
 
 async def test_all_that_waits_for_the_disk_shares_one_commit(
-    group: GroupCommit, path: Path, statements: Statements
+    group: Group, path: Path, statements: Statements
 ) -> None:
     busy, waiting = await while_busy(group, [insert(n) for n in range(200)])
     busy.end.set()
@@ -106,7 +111,7 @@ async def test_all_that_waits_for_the_disk_shares_one_commit(
 
 
 async def test_one_caller_after_the_other_gets_a_commit_each(
-    group: GroupCommit, statements: Statements
+    group: Group, statements: Statements
 ) -> None:
     for number in range(5):
         await group.do(insert(number))
@@ -119,7 +124,7 @@ async def test_one_caller_after_the_other_gets_a_commit_each(
     ids=["an error of SQLite", "a number too large", "a text that is none"],
 )
 async def test_a_failure_reaches_all_that_shared_the_commit_and_undoes_it(
-    group: GroupCommit, path: Path, table: str, value: object
+    group: Group, path: Path, table: str, value: object
 ) -> None:
     def wrong(db: sqlite3.Connection) -> int:
         return db.execute(f"INSERT INTO {table} VALUES (?)", (value,)).rowcount  # noqa: S608 # ours
@@ -132,7 +137,7 @@ async def test_a_failure_reaches_all_that_shared_the_commit_and_undoes_it(
     assert stored(path) == [1]
 
 
-async def test_after_a_failure_nothing_more_is_done(group: GroupCommit, path: Path) -> None:
+async def test_after_a_failure_nothing_more_is_done(group: Group, path: Path) -> None:
     with pytest.raises(JournalError, match="explained: no such table"):
         await group.do(lambda db: db.execute("SELECT 1 FROM nowhere"))
     with pytest.raises(JournalError, match="explained: no such table"):
@@ -140,7 +145,7 @@ async def test_after_a_failure_nothing_more_is_done(group: GroupCommit, path: Pa
     assert stored(path) == []
 
 
-async def test_a_waiter_that_is_cancelled_harms_no_other(group: GroupCommit, path: Path) -> None:
+async def test_a_waiter_that_is_cancelled_harms_no_other(group: Group, path: Path) -> None:
     busy, waiting = await while_busy(group, [insert(n) for n in range(10)])
     for task in waiting[::2]:
         task.cancel()
@@ -154,7 +159,7 @@ async def test_a_waiter_that_is_cancelled_harms_no_other(group: GroupCommit, pat
 
 
 async def test_a_failure_with_a_cancelled_waiter_still_reaches_the_others(
-    group: GroupCommit,
+    group: Group,
 ) -> None:
     busy, waiting = await while_busy(group, [insert(1), insert(1), insert(2)])
     waiting[0].cancel()
@@ -164,7 +169,7 @@ async def test_a_failure_with_a_cancelled_waiter_still_reaches_the_others(
     assert [type(r) for r in results] == [asyncio.CancelledError, JournalError, JournalError]
 
 
-async def test_closing_finishes_what_was_asked_for(group: GroupCommit, path: Path) -> None:
+async def test_closing_finishes_what_was_asked_for(group: Group, path: Path) -> None:
     busy, waiting = await while_busy(group, [insert(n) for n in range(20)])
     closing = asyncio.create_task(group.close())
     await asyncio.sleep(0)
@@ -186,13 +191,13 @@ async def test_a_file_that_cannot_be_opened_is_explained(failure: Exception) -> 
     def connect() -> sqlite3.Connection:
         raise failure
 
-    group = GroupCommit(connect, explain)
+    group = GroupCommit(connect, explain, begin=begin)
     with pytest.raises(JournalError, match=str(failure)):
         await group.open()
     await group.close()
 
 
 async def test_nothing_is_done_before_it_is_opened() -> None:
-    group = GroupCommit(lambda: sqlite3.connect(":memory:"), explain)
+    group = GroupCommit(lambda: sqlite3.connect(":memory:"), explain, begin=begin)
     with pytest.raises(JournalError, match="not open"):
         await group.do(insert(1))

@@ -9,7 +9,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from cubicasa_async import AsyncCubiCasa
-from cubicasa_async.bulk.journal import Entry, Journal
+from cubicasa_async.bulk.journal import Entry, Journal, run_of
+from cubicasa_async.bulk.journal_sqlite import SqliteJournal
 from cubicasa_async.bulk.server_orders import ServerOrders
 from cubicasa_async.errors import GapError
 from cubicasa_async.sandbox import Reading, Sandbox
@@ -18,7 +19,8 @@ from tests.support.moments import VirtualTime
 
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    async with Journal(tmp_path / "journal", target="here", now=lambda: 0.0) as journal:
+    file = SqliteJournal(tmp_path / "journal")
+    async with run_of(file, target="here", now=lambda: 0.0) as journal:
         yield journal
 
 

@@ -381,7 +381,7 @@ def test_what_is_no_table_is_refused_in_plain_words(
 
 
 def test_an_excel_workbook_is_named_as_such(tmp_path: Path) -> None:
-    for name, words in (("[Content_Types].xml", "Excel workbook, save it as CSV"), ("a", "zip")):
+    for name, words in (("[Content_Types].xml", "Excel workbook: --format excel"), ("a", "zip")):
         path = tmp_path / "list.csv"
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr(name, "x")

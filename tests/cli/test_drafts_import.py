@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import sqlite3
 import sys
@@ -167,22 +166,6 @@ async def test_a_full_disk_stops_it_before_the_next_request_leaves(shop: Shop) -
     again = await shop.imports("rows.csv")
     assert again.code == 0
     assert made(shop.sandbox) == once(300)
-
-
-async def test_ctrl_c_ends_it_with_130_and_the_next_run_completes_it(shop: Shop) -> None:
-    shop.sandbox.faults.add(Fault("stall", phase="after_commit", operation=CREATE, skip=20))
-    arguments = ("drafts", "import", shop.file(60), *SHORT)
-    variables = environment(shop.sandbox)
-    async with started(*arguments, environ=variables, cwd=shop.directory) as child:
-        await until(lambda: len(made(shop.sandbox)) == 28)
-        child.process.send_signal(signal.SIGINT)
-        interrupted = await child.end()
-    assert (interrupted.code, interrupted.err.splitlines()[-1]) == (130, "Interrupted.")
-    assert "Traceback" not in interrupted.err
-    shop.sandbox.faults.clear()
-    again = await shop.imports("rows.csv")
-    assert (again.code, again.summary["outcomes"]) == (0, {"already there": 28, "created": 32})
-    assert made(shop.sandbox) == once(60)
 
 
 async def test_a_reader_that_goes_away_loses_nothing(shop: Shop) -> None:

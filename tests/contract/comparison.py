@@ -104,7 +104,7 @@ def _query(operation: str, item: Any) -> Iterator[str]:
     theirs = {one["name"] for one in item.get("parameters", ()) if one["in"] == "query"}
     ours = _arguments(operation)
     if "limit" in theirs | ours:
-        ours = {"offset", *ours} - {"cursor", "strict", "options", "order_id"}
+        ours = {"offset", *ours} - {"cursor", "strict", "window", "options", "order_id"}
         if ours != theirs:
             yield f"{operation}: the query is {sorted(ours)} and {sorted(theirs)}"
     elif theirs:

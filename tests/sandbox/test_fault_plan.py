@@ -97,6 +97,7 @@ def test_every_kind_has_a_phase_by_default_and_survives_json(kind: Kind) -> None
         ({"kind": "drop", "share": float("nan")}, "share is a probability"),
         ({"kind": "stall", "seconds": -1}, "seconds is a number of at least 0"),
         ({"kind": "delay"}, "A delay fault needs seconds"),
+        ({"kind": "refuse"}, "A refuse fault needs seconds"),
         ({"kind": "drip"}, "A drip fault needs seconds"),
         ({"kind": "redirect"}, "needs a location"),
         ({"kind": "redirect", "location": "/", "status": 200}, "between 300 and 399"),

@@ -16,6 +16,7 @@ import attrs
 
 import cubicasa_async
 from cubicasa_async.sandbox import Sandbox
+from tests.support.warm import WarmProcess, can_be_warm, started_warm
 
 COMMAND = ("-m", "cubicasa_async.cli")
 FORGETFUL = ("-m", "tests.support.forgetful_command")
@@ -62,7 +63,7 @@ class Result:
 class Child:
     """A running child. Its output goes to files, so that it never waits for a reader."""
 
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | WarmProcess
     out: IO[bytes]
     err: IO[bytes]
     key: str | None
@@ -71,6 +72,11 @@ class Child:
     def output(self) -> str:
         """What it has written to standard output so far."""
         return _content(self.out)
+
+    @property
+    def errors(self) -> str:
+        """What it has written to standard error so far."""
+        return _content(self.err)
 
     async def end(self) -> Result:
         """Wait for its end. Whatever it did, it has not shown the key."""
@@ -94,16 +100,22 @@ async def started(
 ) -> AsyncGenerator[Child]:
     """Start a child; it is killed at the end if it still runs."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *program,
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            env=dict(environ),
-            cwd=cwd,
-        )
+        process: asyncio.subprocess.Process | WarmProcess
+        if can_be_warm(program, environ, usual=environment(None)):
+            process = await started_warm(
+                program[1], *arguments, environ=environ, cwd=cwd, stdout=out, stderr=err
+            )
+        else:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *program,
+                *arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=dict(environ),
+                cwd=cwd,
+            )
         try:
             yield Child(process, out, err, environ.get("CUBICASA_API_KEY"))
         finally:

@@ -5,14 +5,14 @@ A control: what it loses by that, the tests must see.
 
 from __future__ import annotations
 
-from cubicasa_async.bulk.journal import Journal
+from cubicasa_async.bulk.journal_sqlite import SqliteJournal
 from cubicasa_async.cli import main
 
 
-async def forget(self: Journal, key: str) -> None:
-    del self, key
+async def forget(self: SqliteJournal, *keys: str) -> None:
+    del self, keys
 
 
 if __name__ == "__main__":
-    Journal.intend = forget  # type: ignore[method-assign] # what this control is about
+    SqliteJournal.intend = forget  # type: ignore[method-assign] # what this control is about
     main()

@@ -16,8 +16,13 @@ from pathlib import Path
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-async def on_a_terminal(*arguments: str, environ: Mapping[str, str], cwd: Path) -> tuple[int, str]:
-    """Run the command on a terminal; gives its exit code and all text that came to the screen."""
+async def on_a_terminal(
+    *arguments: str, environ: Mapping[str, str], cwd: Path, typed: str = ""
+) -> tuple[int, str]:
+    """Run the command on a terminal; gives its exit code and all text that came to the screen.
+
+    `typed` is what a person types, from the beginning on.
+    """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     os.set_blocking(ours, False)
@@ -43,6 +48,7 @@ async def on_a_terminal(*arguments: str, environ: Mapping[str, str], cwd: Path) 
             env={**environ, "TERM": "xterm"},
             cwd=cwd,
         )
+        os.write(ours, typed.encode())
         code = await process.wait()
         os.close(theirs)
         await asyncio.sleep(0.05)

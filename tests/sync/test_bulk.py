@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from cubicasa_async import CubiCasa
-from cubicasa_async.bulk import AlreadyThere, Created, Rejected
-from cubicasa_async.errors import ConfigError, JobStoppedError, JournalError
+from cubicasa_async.bulk import AlreadyThere, Created, Deleted, Progress, Rejected, Updated
+from cubicasa_async.errors import ConfigError, InferredPathWarning, JobStoppedError, JournalError
 from cubicasa_async.sandbox import Fault, Sandbox
 from cubicasa_async.sync import import_drafts
 from tests.support.payloads import DRAFT
@@ -140,3 +140,27 @@ def test_the_client_is_closed_by_another_thread(
     with CubiCasa(sandbox.api_key, base_url=sandbox.base_url) as other:
         assert len(list(import_drafts(other, rows(300), journal=journal, settle=0))) == 300
     assert {len(ids) for ids in sandbox.ledger.by_external_id().values()} == {1}
+
+
+def test_it_is_paused_by_an_event_and_tells_its_progress(
+    sandbox: Sandbox, twin: CubiCasa, journal: Path
+) -> None:
+    stop = threading.Event()
+    seen: list[Progress] = []
+    told = 0
+    for _ in import_drafts(twin, rows(300), journal=journal, stop=stop, progress=seen.append):
+        told += 1
+        stop.set()
+    assert told == len(sandbox.ledger.by_external_id()) < 300
+    assert seen[-1].outcomes == {"created": told}
+    assert len(list(import_drafts(twin, rows(300), journal=journal, settle=0))) == 300
+    assert {len(ids) for ids in sandbox.ledger.by_external_id().values()} == {1}
+
+
+def test_drafts_follow_their_rows(sandbox: Sandbox, twin: CubiCasa, journal: Path) -> None:
+    list(import_drafts(twin, rows(3), journal=journal))
+    changed = [{**row, "city": "Newtown"} for row in rows(2)]
+    with pytest.warns(InferredPathWarning):
+        outcomes = list(import_drafts(twin, changed, journal=journal, update=True, prune=True))
+    assert [type(outcome) for outcome in outcomes] == [Updated, Updated, Deleted]
+    assert {order.city for order in sandbox.world.orders} == {"Newtown"}

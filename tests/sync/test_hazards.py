@@ -13,6 +13,7 @@ from tests.support.raw_server import answer
 from tests.sync.support import Program, WatchedServer, hosted, said, until
 
 FOUND = answer(200, order())
+often = pytest.mark.parametrize("times", [3, pytest.param(20, marks=pytest.mark.soak)])
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
 
@@ -24,12 +25,13 @@ def test_a_client_that_was_never_used_is_left_open(sandbox: Sandbox) -> None:
     assert run(sandbox, "say('made')") == said("made")
 
 
-def test_a_client_is_left_open(sandbox: Sandbox) -> None:
+@often
+def test_a_client_is_left_open(times: int, sandbox: Sandbox) -> None:
     made = sandbox.world.add_order()
     programs = [
-        Program(f"say(client.orders.get('{made.id}').id)", sandbox.base_url) for _ in range(10)
+        Program(f"say(client.orders.get('{made.id}').id)", sandbox.base_url) for _ in range(times)
     ]
-    assert [program.end() for program in programs] == [said(made.id)] * 10
+    assert [program.end() for program in programs] == [said(made.id)] * times
 
 
 def test_a_client_is_left_open_in_a_reference_cycle(sandbox: Sandbox) -> None:
@@ -76,7 +78,8 @@ def test_a_daemon_thread_is_in_a_call(sandbox: Sandbox) -> None:
     assert program.end() == said("the end")
 
 
-def test_daemon_threads_make_calls_without_end(sandbox: Sandbox) -> None:
+@often
+def test_daemon_threads_make_calls_without_end(times: int, sandbox: Sandbox) -> None:
     text = """
     def call():
         while True:
@@ -86,11 +89,11 @@ def test_daemon_threads_make_calls_without_end(sandbox: Sandbox) -> None:
     sys.stdin.readline()
     say("the end")
     """
-    programs = [Program(text, sandbox.base_url) for _ in range(10)]
+    programs = [Program(text, sandbox.base_url) for _ in range(times)]
     until(lambda: len(sandbox.ledger) > 100)
     for program in programs:
         program.go_on()
-    assert [program.end() for program in programs] == [said("the end")] * 10
+    assert [program.end() for program in programs] == [said("the end")] * times
 
 
 def test_another_thread_finishes_its_calls_after_the_main_one(sandbox: Sandbox) -> None:

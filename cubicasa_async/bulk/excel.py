@@ -1,0 +1,243 @@
+"""Excel workbooks: a sheet is read row by row, with the types that Excel gave its cells."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import re
+import warnings
+import zipfile
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from cubicasa_async.bulk.columns import is_blank
+from cubicasa_async.bulk.typed_cells import Faulty, as_text
+from cubicasa_async.bulk.typed_table import Reading, Records, TypedTable
+from cubicasa_async.core.extras import from_extra
+from cubicasa_async.errors import InvalidInputError
+
+_CHUNK: Final = 1 << 20
+_OVERLAP: Final = 1 << 13
+_NO_VALUE: Final = re.compile(
+    rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*"
+    rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+)
+_MERGED: Final = re.compile(rb'<(?:\w+:)?mergeCell\b[^>]*\bref="([A-Z]+)([0-9]+):([A-Z]+)([0-9]+)"')
+_ZEROS: Final = re.compile(r"(0+)(?:\\?-(0+))?")
+_BROKEN: Final = (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile, SyntaxError)
+_EXACT: Final = 10**15
+_MOST_COLUMNS: Final = 1000
+_MERGED_ABOVE: Final = (
+    "the cell is merged with one above, and it is not clear whether it has the same value; take "
+    "the merging off"
+)
+_NOT_STORED: Final = (
+    "it is a formula whose value is not stored; open the workbook in Excel and save it again"
+)
+
+
+@attrs.frozen
+class _Area:
+    """What is merged into one cell; rows and columns from 1."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @classmethod
+    def of(cls, left: bytes, top: bytes, right: bytes, bottom: bytes) -> _Area:
+        return cls(int(top), int(bottom), _number_of(left), _number_of(right))
+
+
+def _number_of(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+@attrs.frozen
+class _Oddities:
+    """What a sheet has that its cells' values do not tell.
+
+    Attributes:
+        without_value: Whether there may be formulas whose value is not stored.
+        merged: What is merged over several rows, from top to bottom.
+    """
+
+    without_value: bool
+    merged: tuple[_Area, ...]
+
+
+def open_excel(path: Path, reading: Reading, *, sheet: str | None = None) -> TypedTable:
+    """Open a sheet of a workbook. Its first row that is not blank is the header.
+
+    Without `sheet`, it is the only one that is visible and not empty. Rows have their numbers of
+    the sheet. The workbook's shared texts are kept in memory, as the format demands it.
+
+    Raises:
+        ConfigError: openpyxl is not installed.
+        InvalidInputError: The file is no workbook, it is not clear which sheet is meant, or its
+            columns cannot make a draft.
+    """
+    with from_extra("excel", "Reading an Excel workbook"):
+        importlib.import_module("openpyxl")
+    with _workbook(path) as book:
+        name = _chosen(book, path.name, sheet)
+        place = book[name]._worksheet_path  # noqa: SLF001 # openpyxl tells it nowhere else
+    oddities = _oddities(path, place)
+
+    def records() -> Records:
+        rows = _rows(path, name, oddities)
+        with closing(rows):
+            _, cells = next(rows, (0, ()))
+            if _header(cells) != header:
+                raise InvalidInputError(f"{path.name}: the file changed; start again")
+            yield from rows
+
+    with closing(_rows(path, name, oddities)) as rows:
+        _, first = next(rows, (0, ()))
+    header = _header(first)
+    if not header:
+        raise InvalidInputError(f"{path.name}: the sheet {name!r} is empty")
+    return reading.table(path, header, records)
+
+
+def _header(cells: Sequence[object]) -> tuple[str, ...]:
+    return tuple(as_text(cell) for cell in cells)
+
+
+@contextmanager
+def _workbook(path: Path, *, formulas: bool = False) -> Generator[Any]:
+    openpyxl: Any = importlib.import_module("openpyxl")
+    book: Any = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of parts of a workbook that are not read here
+            try:
+                book = openpyxl.load_workbook(
+                    path, read_only=True, data_only=not formulas, keep_links=False
+                )
+            except FileNotFoundError:
+                raise InvalidInputError(f"{path.name}: there is no such file") from None
+            except _BROKEN as exc:
+                raise InvalidInputError(
+                    f"{path.name}: this cannot be read as an Excel workbook (.xlsx). If it is an "
+                    "old one (.xls) or has a password, save it anew as .xlsx without one"
+                ) from exc
+        yield book
+    finally:
+        if book is not None:
+            book.close()
+
+
+def _chosen(book: Any, source: str, asked: str | None) -> str:
+    names = [str(found.title) for found in book.worksheets]
+    if asked is not None:
+        if asked not in names:
+            listed = ", ".join(map(repr, names))
+            raise InvalidInputError(f"{source}: there is no sheet {asked!r}; there are {listed}")
+        return asked
+    filled = [
+        str(found.title)
+        for found in book.worksheets
+        if found.sheet_state == "visible" and any(map(_says_something, _cells(found)))
+    ]
+    if not filled:
+        raise InvalidInputError(f"{source}: the workbook is empty")
+    if len(filled) > 1:
+        listed = ", ".join(map(repr, filled))
+        raise InvalidInputError(f"{source}: say which sheet is meant (--sheet): {listed}")
+    return filled[0]
+
+
+def _oddities(path: Path, place: str) -> _Oddities:
+    without_value, merged, before = False, set[_Area](), b""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(place.removeprefix("/")) as sheet:
+            while chunk := sheet.read(_CHUNK):
+                text = before + chunk
+                without_value = without_value or _NO_VALUE.search(text) is not None
+                merged.update(_Area.of(*found) for found in _MERGED.findall(text))
+                before = text[-_OVERLAP:]
+    except _BROKEN as exc:
+        raise InvalidInputError(f"{path.name}: the workbook is damaged: {exc}") from exc
+    tall = [area for area in merged if area.top < area.bottom]
+    return _Oddities(without_value, tuple(sorted(tall, key=lambda area: area.top)))
+
+
+def _rows(path: Path, sheet: str, oddities: _Oddities) -> Records:
+    """The rows that are not blank, with their numbers; the first is the header."""
+    later, open_areas = list(reversed(oddities.merged)), list[_Area]()
+    with ExitStack() as files:
+        cells_of = _cells(files.enter_context(_workbook(path))[sheet])
+        formulas_of: Iterator[Sequence[Any]] = iter(())
+        if oddities.without_value:
+            formulas_of = _cells(files.enter_context(_workbook(path, formulas=True))[sheet])
+        try:
+            for number, cells in enumerate(cells_of, start=1):
+                formulas = next(formulas_of, ())
+                while later and later[-1].top < number:
+                    open_areas.append(later.pop())
+                open_areas = [area for area in open_areas if area.bottom >= number]
+                values = [_value(*pair) for pair in itertools.zip_longest(cells, formulas)]
+                if not is_blank([as_text(value) for value in values]):
+                    yield number, _trimmed(_spoilt(values, open_areas))
+        except _BROKEN as exc:
+            raise InvalidInputError(f"{path.name}: the sheet {sheet!r} is damaged: {exc}") from exc
+
+
+def _cells(sheet: Any) -> Iterator[Sequence[Any]]:
+    sheet.reset_dimensions()  # what a file says of its size need not be so
+    rows: Iterator[Sequence[Any]] = sheet.iter_rows()
+    return rows
+
+
+def _says_something(cells: Sequence[Any]) -> bool:
+    return any(cell.value is not None for cell in cells)
+
+
+def _value(cell: Any, formula: Any) -> object:
+    """A cell's value, as far as it is one; `formula` is the same cell read for its formula."""
+    if cell is None:
+        return None
+    value = cell.value
+    if value is None:
+        # An empty text is a value, although there is nothing in it.
+        if formula is not None and formula.data_type == "f" and cell.data_type != "str":
+            return Faulty(str(formula.value), _NOT_STORED)
+        return None
+    if cell.data_type == "e":
+        return Faulty(str(value), "it is an error of the workbook")
+    if isinstance(value, int) and not isinstance(value, bool):
+        if found := _ZEROS.fullmatch(cell.number_format.replace('"', "")):
+            return _with_zeros(value, found[1], found[2] or "")
+        return float(value) if abs(value) >= _EXACT else value
+    return value
+
+
+def _with_zeros(value: int, first: str, second: str) -> str:
+    """A number as its format of zeros shows it, such as a postal code."""
+    digits = f"{value:0{len(first) + len(second)}d}"
+    place = len(digits) - len(second)
+    return f"{digits[:place]}-{digits[place:]}" if second else digits
+
+
+def _spoilt(values: list[object], areas: Sequence[_Area]) -> list[object]:
+    """The values of a row, where those below the top of a merged area have none of their own."""
+    for area in areas:
+        for column in range(area.left, min(area.right, _MOST_COLUMNS) + 1):
+            values += [None] * (column - len(values))
+            values[column - 1] = Faulty("", _MERGED_ABOVE)
+    return values
+
+
+def _trimmed(values: list[object]) -> list[object]:
+    while values and values[-1] in {None, ""}:
+        values.pop()
+    return values

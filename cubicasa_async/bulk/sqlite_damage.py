@@ -1,0 +1,86 @@
+"""What SQLite does not tell of a damaged file: it must not be taken for a shorter one."""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from cubicasa_async.errors import JournalError
+
+# https://www.sqlite.org/fileformat2.html#the_write_ahead_log
+_MAGIC: Final = 0x377F0682  # with the lowest bit set, checksums are of big-endian words
+_HEAD: Final = struct.Struct(">I 4x I 4x 8s 8s")  # magic, page size, salts, checksum
+_FRAME: Final = struct.Struct(">4x I 8s 8s")  # pages of the file if it ends a commit, salts, ...
+_CHECKED: Final = 24, 8  # bytes of either that its checksum covers
+
+
+def refuse_damaged_log(path: Path) -> None:
+    """Refuse a write-ahead log that is damaged anywhere but at its end.
+
+    To be called before SQLite opens the file: it reads the log up to the first frame that is not
+    valid, and throws away the rest. Each commit was on disk before the next began, so that a crash
+    can tear the last one only. That one had not been reported as durable.
+
+    Raises:
+        JournalError: Commits that were durable cannot be read.
+    """
+    log = Path(f"{path}-wal")
+    if not log.exists():
+        return
+    with log.open("rb") as file:
+        lost = _commits_behind_the_damage(file)
+    if lost > 1:
+        raise damaged(path, f"{lost} commits stand behind an unreadable place in {log.name}")
+
+
+def refuse_damaged_pages(db: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file whose pages do not fit together.
+
+    Raises:
+        JournalError: They do not.
+    """
+    found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise damaged(path, " ".join(str(found).split()))
+
+
+def damaged(path: Path, reason: str) -> JournalError:
+    """The error for a damaged file."""
+    return JournalError(
+        f"The journal {path} is damaged ({reason}). Nothing was sent. Put back a copy of it; or "
+        "move it away and run the job with a new one, which finds by external_id what is on the "
+        "server already, as long as it looks there first."
+    )
+
+
+def _commits_behind_the_damage(file: BinaryIO) -> int:
+    head = file.read(_HEAD.size)
+    if len(head) < _HEAD.size:
+        return 0
+    magic, page_size, salts, found = _HEAD.unpack(head)
+    order = ">" if magic & 1 else "<"
+    sums = _sums(order, head[: _CHECKED[0]], (0, 0))
+    sound = magic | 1 == _MAGIC | 1 and struct.pack(">II", *sums) == found
+    lost = 0
+    while len(frame := file.read(_FRAME.size + page_size)) == _FRAME.size + page_size:
+        pages, own_salts, found = _FRAME.unpack_from(frame)
+        if sound and own_salts != salts:
+            break  # what is left of an earlier, longer log
+        if sound:
+            content = frame[: _CHECKED[1]] + frame[_FRAME.size :]
+            sums = _sums(order, content, sums)
+            sound = struct.pack(">II", *sums) == found
+        if not sound:
+            lost += pages > 0
+    return lost
+
+
+def _sums(order: str, content: bytes, sums: tuple[int, int]) -> tuple[int, int]:
+    first, second = sums
+    words = struct.unpack(f"{order}{len(content) // 4}I", content)
+    for even, odd in zip(words[::2], words[1::2], strict=True):
+        first = (first + even + second) & 0xFFFFFFFF
+        second = (second + odd + first) & 0xFFFFFFFF
+    return first, second

@@ -1,0 +1,289 @@
+"""`cubicasa assets`: the delivered files of orders."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cubicasa_async.cli import output
+from cubicasa_async.cli.common import INCOMPLETE, Target, runs
+from cubicasa_async.client import AsyncCubiCasa
+from cubicasa_async.core.file_names import safe_name
+from cubicasa_async.delivery.asset_outcomes import (
+    KINDS,
+    AssetOutcome,
+    Downloaded,
+    Failed,
+    OnDisk,
+    Replaced,
+)
+from cubicasa_async.delivery.download import MAX_BYTES, download_assets
+from cubicasa_async.delivery.manifest import shown_url
+from cubicasa_async.errors import DecodeError, NotFoundError
+from cubicasa_async.resources.assets import Asset
+from cubicasa_async.resources.order import Order
+
+_UNREADABLE = "unreadable"
+
+
+@click.group()
+def assets() -> None:
+    """See and fetch the delivered files of orders."""
+
+
+@assets.command("list")
+@click.argument("order_id")
+@output.json_option
+@click.pass_obj
+@runs
+async def list_(target: Target, *, order_id: str, as_json: bool) -> None:
+    """List what was delivered for an order.
+
+    With --json the URLs are whole. They may expire, and whoever has one may fetch the file.
+    """
+    async with target.client() as client:
+        order = await client.orders.get(order_id)
+    if output.wants_json(as_json):
+        for asset in order.assets():
+            output.json_line({**_fields(asset, order.id), "url": asset.url})
+        return
+    console = Console()
+    console.print(_asset_table(order.assets()))
+    console.print(f"{len(order.assets())} assets.", highlight=False)
+
+
+@assets.command("download")
+@click.argument("order_ids", nargs=-1, required=True, metavar="ORDER_ID...")
+@click.option(
+    "-d",
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Where a folder named by its id is made for each order. Default: here.",
+)
+@click.option("--product", "products", multiple=True, help="Only this product; may be repeated.")
+@click.option("--format", "formats", multiple=True, help="Only this format; may be repeated.")
+@click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1, 64))
+@click.option(
+    "--max-bytes",
+    default=MAX_BYTES,
+    show_default=True,
+    type=click.IntRange(1),
+    help="The most bytes that one file may have.",
+)
+@click.option(
+    "--stall-timeout",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Give an attempt up after so long without a byte.",
+)
+@click.option(
+    "--allow-private",
+    is_flag=True,
+    help="Also fetch from this machine and private networks, by plain http too: for a sandbox.",
+)
+@click.option("--allow-http", is_flag=True, help="Also fetch by plain http from elsewhere.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be fetched, and where to.")
+@output.json_option
+@click.pass_obj
+@runs
+async def download(
+    target: Target,
+    *,
+    order_ids: tuple[str, ...],
+    directory: Path,
+    products: tuple[str, ...],
+    formats: tuple[str, ...],
+    concurrency: int,
+    max_bytes: int,
+    stall_timeout: float,
+    allow_private: bool,
+    allow_http: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Fetch the delivered files of orders.
+
+    A file appears only when it is whole. A manifest beside the files records what was delivered:
+    the same command fetches only what is new, and keeps former versions. Stop it at any moment and
+    run it again: it goes on where it stopped.
+
+    \b
+    Examples:
+      cubicasa assets download 1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed
+      cubicasa assets download ID ID ID -d plans --format pdf
+    """
+    as_json = output.wants_json(as_json)
+    console = Console(stderr=as_json)
+    report = _Report(as_json=as_json)
+    async with target.client() as client:
+        with output.progress(Console(stderr=True)) as bar:
+            task = bar.add_task("files", total=None)
+            total = 0
+            for order_id in dict.fromkeys(order_ids):
+                order = await _read(client, order_id, report, alone=len(order_ids) == 1)
+                if order is None:
+                    continue
+                place = directory / safe_name(order.id)
+                if dry_run:
+                    report.would(order, place, products, formats)
+                    continue
+                total += len(order.assets())
+                bar.update(task, total=total)
+                async for outcome in download_assets(
+                    client,
+                    order,
+                    place,
+                    products=products,
+                    formats=formats,
+                    concurrency=concurrency,
+                    max_bytes=max_bytes,
+                    stall_timeout=stall_timeout,
+                    allow_private=allow_private,
+                    allow_http=allow_http,
+                ):
+                    bar.advance(task)
+                    report.add(outcome)
+    if not dry_run:
+        report.print(console, orders=len(dict.fromkeys(order_ids)))
+    return report.code
+
+
+async def _read(
+    client: AsyncCubiCasa, order_id: str, report: _Report, *, alone: bool
+) -> Order | None:
+    try:
+        return await client.orders.get(order_id)
+    except (NotFoundError, DecodeError) as exc:
+        if alone:
+            raise
+        report.unreadable(order_id, exc.message)
+        return None
+
+
+class _Report:
+    """What is told: lines as they come, or a table of what a person should look at."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._counts: Counter[str] = Counter()
+        self._bytes = 0
+        self._table = _table("order", "file", "outcome", "message")
+
+    @property
+    def code(self) -> int:
+        incomplete = self._counts[Failed.kind] or self._counts[_UNREADABLE]
+        return INCOMPLETE if incomplete else 0
+
+    def add(self, outcome: AssetOutcome) -> None:
+        self._counts[outcome.kind] += 1
+        if isinstance(outcome, (Downloaded, Replaced)):
+            self._bytes += outcome.size
+        if self._as_json:
+            output.json_line(_outcome_fields(outcome))
+        elif outcome.note or isinstance(outcome, Replaced):
+            note = outcome.note or f"the former version is {_former(outcome)}"
+            self._row(outcome.order_id, outcome.asset.name, outcome.kind, note)
+
+    def unreadable(self, order_id: str, message: str) -> None:
+        self._counts[_UNREADABLE] += 1
+        if self._as_json:
+            line = {"type": "order", "order_id": order_id, "outcome": _UNREADABLE}
+            output.json_line({**line, "message": message})
+        else:
+            self._row(order_id, "-", _UNREADABLE, message)
+
+    def would(
+        self, order: Order, place: Path, products: tuple[str, ...], formats: tuple[str, ...]
+    ) -> None:
+        chosen = [
+            asset
+            for asset in order.assets()
+            if not asset.is_page
+            and (not products or asset.product in products)
+            and (not formats or asset.format in formats)
+        ]
+        if self._as_json:
+            for asset in chosen:
+                output.json_line({**_fields(asset, order.id), "path": str(place / asset.name)})
+        else:
+            console = Console()
+            console.print(_asset_table(chosen))
+            text = f"{len(chosen)} files would be in {output.shown_path(place)}."
+            console.print(text, soft_wrap=True, markup=False, highlight=False)
+
+    def print(self, console: Console, *, orders: int) -> None:
+        if self._as_json:
+            line = {"type": "summary", "orders": orders, "outcomes": dict(self._counts)}
+            output.json_line({**line, "bytes": self._bytes})
+        elif self._table.row_count:
+            console.print(self._table)
+        kinds = [kind.kind for kind in KINDS if self._counts[kind.kind]]
+        if self._counts[_UNREADABLE]:
+            kinds.append(_UNREADABLE)
+        counted = ", ".join(f"{self._counts[kind]} {kind}" for kind in kinds) or "nothing delivered"
+        plural = "order" if orders == 1 else "orders"
+        console.print(f"Of {orders} {plural}: {counted}; {self._bytes} bytes.", highlight=False)
+
+    def _row(self, *cells: str) -> None:
+        self._table.add_row(*map(Text, cells))
+
+
+def _fields(asset: Asset, order_id: str) -> dict[str, Any]:
+    return {
+        "type": "asset",
+        "order_id": order_id,
+        "product": asset.product,
+        "format": asset.format,
+        "floor": asset.floor,
+        "dimensioned": asset.dimensioned,
+        "name": asset.name,
+    }
+
+
+def _outcome_fields(outcome: AssetOutcome) -> dict[str, Any]:
+    return {
+        **_fields(outcome.asset, outcome.order_id),
+        "outcome": outcome.kind,
+        "path": str(outcome.path),
+        "size": outcome.size if isinstance(outcome, OnDisk) else None,
+        "sha256": outcome.sha256 if isinstance(outcome, OnDisk) else None,
+        "former": _former(outcome),
+        "message": outcome.note,
+    }
+
+
+def _former(outcome: AssetOutcome) -> str | None:
+    former = outcome.former if isinstance(outcome, Replaced) else None
+    return None if former is None else str(former)
+
+
+def _asset_table(found: Iterable[Asset]) -> Table:
+    table = _table("product", "format", "floor", "dimensions", "name", "from")
+    for asset in found:
+        cells = (
+            asset.product,
+            asset.format or "-",
+            str(asset.floor or "-"),
+            "yes" if asset.dimensioned else "-",
+            asset.name,
+            shown_url(asset.url),
+        )
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table

@@ -1,0 +1,89 @@
+"""How `cubicasa drafts status` shows a job."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from cubicasa_async.bulk.journal import State
+from cubicasa_async.bulk.status import JobStatus, read_status
+
+_WORDS = {
+    State.CREATED: "made by this job",
+    State.THERE: "there before",
+    State.REJECTED: "rejected by the server",
+    State.NEW: "not sent yet",
+    State.INTENT: "in doubt: was about to be sent",
+    State.UNKNOWN: "in doubt: the answer was lost",
+    State.DELETING: "being deleted: the end is not known",
+    State.DELETED: "deleted",
+}
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+
+
+async def read(journal: str) -> JobStatus:
+    """The state of a job, whose journal is a file or the URL of a database.
+
+    Raises:
+        JournalError: It cannot be read.
+    """
+    if "://" in journal:
+        from cubicasa_async.bulk import journal_postgres
+
+        return await journal_postgres.read_status(journal)
+    return read_status(journal)
+
+
+def fields(status: JobStatus) -> dict[str, Any]:
+    """The state of a job as JSON fields; times are ISO 8601, UTC."""
+    return {
+        "journal": status.place,
+        "target": status.target,
+        "runs": status.runs,
+        "last_run": status.began.isoformat() if status.began else None,
+        "last_sent": status.last_sent.isoformat() if status.last_sent else None,
+        "rows": status.rows,
+        "states": dict(status.states),
+        "in_doubt": status.in_doubt,
+        "updating": status.updating,
+    }
+
+
+def table(status: JobStatus) -> Table:
+    """The state of a job for people."""
+    lines = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    lines.add_column(overflow="fold")
+    lines.add_column(overflow="fold")
+
+    def line(what: str, value: object) -> None:
+        lines.add_row(Text(what), Text(str(value)))
+
+    line("journal", status.place)
+    line("target", status.target or "-")
+    line("runs", status.runs)
+    line("last run", _when(status.began))
+    line("last request", _when(status.last_sent))
+    line("rows", status.rows)
+    for state, words in _WORDS.items():
+        if status.states.get(state):
+            line(f"  {words}", status.states[state])
+    if status.updating:
+        line("  of these, change begun", status.updating)
+    if status.in_doubt or status.updating or status.states.get(State.DELETING):
+        line("", "The next run settles what is in doubt, as far as its rows are read again.")
+    return lines
+
+
+def _when(moment: datetime | None) -> str:
+    if moment is None:
+        return "-"
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    shown = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    for unit, length in _UNITS:
+        if seconds >= length:
+            number = int(seconds // length)
+            return f"{shown}, {number} {unit}{'s' if number > 1 else ''} ago"
+    return shown

@@ -1,0 +1,138 @@
+"""What an import shows while it runs, and what it says at its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+
+from rich.console import Console
+
+from cubicasa_async.bulk.outcomes import WITHOUT_ROW, Rejected, RowOutcome, Unknown
+from cubicasa_async.bulk.progress import Progress
+from cubicasa_async.bulk.rejected import RejectedRows
+from cubicasa_async.cli import output
+from cubicasa_async.cli.common import INCOMPLETE, INTERRUPTED
+from cubicasa_async.cli.stopping import Stop
+from cubicasa_async.errors import ConfigError, CubiCasaError
+
+_LISTED = 200
+_FINISHING = "Finishing what is under way. Press Ctrl-C again to stop at once."
+
+
+class Report:
+    """Takes the outcomes of a run, shows them, and tells the command's exit code.
+
+    Args:
+        rows: How many rows there are.
+        as_json: Write a JSON line for each outcome, and one for the summary.
+        kinds: The outcomes that the summary counts.
+        journal: The job's journal, without any password; None if nothing is sent.
+        rejected: Where rejected rows are written down, if anywhere.
+    """
+
+    def __init__(
+        self,
+        rows: int,
+        *,
+        as_json: bool,
+        kinds: Iterable[type[RowOutcome]],
+        journal: str | None,
+        rejected: RejectedRows | None,
+    ) -> None:
+        self._rows = rows
+        self._as_json = as_json
+        self._kinds = tuple(kinds)
+        self._journal = journal
+        self._rejected = rejected
+        self._counts: Counter[str] = Counter()
+        self._listed: list[RowOutcome] = []
+        self._console = Console(stderr=as_json)
+        self._bar = output.JobBar(Console(stderr=True), rows)
+
+    def finishing(self) -> None:
+        """Say that the job was asked to end."""
+        self._bar.say(_FINISHING)
+
+    def progress(self, progress: Progress) -> None:
+        """Show how far the job has come."""
+        self._bar.show(progress)
+
+    async def take(self, outcomes: AsyncGenerator[RowOutcome], stop: Stop | None = None) -> int:
+        """Take all outcomes; the exit code.
+
+        Raises:
+            CubiCasaError: The run ended with it; the summary was printed.
+        """
+        stopped: CubiCasaError | None = None
+        with self._bar:
+            try:
+                async with aclosing(outcomes):
+                    async for outcome in outcomes:
+                        self._take(outcome)
+            except CubiCasaError as exc:
+                stopped = exc
+            except asyncio.CancelledError:
+                if stop is None or not stop.at_once:
+                    raise
+        self._sum_up()
+        if stopped is not None:
+            raise stopped
+        if stop is not None and stop.is_set():
+            self._console.print("Interrupted. Run the same command again; it goes on from here.")
+            return INTERRUPTED
+        return INCOMPLETE if self._counts[Rejected.kind] or self._counts[Unknown.kind] else 0
+
+    def _take(self, outcome: RowOutcome) -> None:
+        self._counts[outcome.kind] += 1
+        self._bar.done(self._of_rows())
+        if self._as_json:
+            output.json_line(output.outcome_fields(outcome))
+        elif outcome.message and len(self._listed) < _LISTED:
+            self._listed.append(outcome)
+        if self._rejected is not None and isinstance(outcome, Rejected):
+            try:
+                self._rejected.add(outcome)
+            except OSError as exc:
+                raise _unwritable(self._rejected, exc) from None
+
+    def _of_rows(self) -> int:
+        """How many rows have an outcome. A draft without a row counts for none."""
+        return self._counts.total() - sum(self._counts[cls.kind] for cls in WITHOUT_ROW)
+
+    def _sum_up(self) -> None:
+        earlier = None
+        if self._rejected is not None:
+            try:
+                earlier = self._rejected.finish()
+            except OSError as exc:
+                raise _unwritable(self._rejected, exc) from None
+        unreached = max(0, self._rows - self._of_rows())
+        if self._as_json:
+            summary = {"type": "summary", "rows": self._rows, "outcomes": dict(self._counts)}
+            output.json_line({**summary, "not reached": unreached, "journal": self._journal})
+        elif self._listed:
+            self._console.print(output.outcome_table(self._listed))
+            if len(self._listed) == _LISTED:
+                self._say("There may be more; --json lists every row.")
+        self._say(f"Of {self._rows} rows: {output.counted(self._counts, self._kinds)}.")
+        if unreached:
+            self._say(f"{unreached} rows were not reached. Run the same command again.")
+        if self._rejected is not None and self._rejected.count:
+            place = output.shown_path(self._rejected.path)
+            self._say(f"Rejected rows: {place}. Correct them there, and import that file.")
+        if earlier is not None:
+            self._say(f"The file of rejected rows that was there before is {earlier.name} now.")
+        if self._journal is not None:
+            self._say(f"Journal: {self._journal}")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+
+
+def _unwritable(rejected: RejectedRows, exc: OSError) -> ConfigError:
+    return ConfigError(
+        f"Rejected rows cannot be written to {rejected.path}: {exc.strerror}. Name another file "
+        "with --rejected, or leave it out with --no-rejected."
+    )

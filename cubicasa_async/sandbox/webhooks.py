@@ -1,0 +1,306 @@
+"""Webhook calls as the service makes them: tried three times, then dropped (documented).
+
+How far apart the attempts are, how long an answer is waited for, and that anything but a 200 is no
+acknowledgement of it, is inferred.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import json
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import aiohttp
+import attrs
+
+from cubicasa_async.sandbox.changes import StatusChange
+from cubicasa_async.sandbox.world import World
+
+__all__ = ["WebhookCall", "WebhookFault", "WebhookKind", "WebhookPlan", "Webhooks"]
+
+_TRIGGERS: Final = {
+    "Draft": "moved_to_draft",
+    "Pending": "moved_to_pending",
+    "Ready": "moved_to_ready",
+    "Fixing": "moved_to_fixing",
+}
+
+
+class WebhookKind(enum.StrEnum):
+    """What goes wrong with a webhook."""
+
+    LOSE = "lose"
+    """The whole event: no attempt leaves."""
+    DELAY = "delay"
+    """It is called `seconds` later; those behind it overtake it."""
+    REORDER = "reorder"
+    """It is called after the one behind it, or after `seconds` if none comes."""
+    DUPLICATE = "duplicate"
+    """It is called twice at the same time."""
+    FAIL = "fail"
+    """One attempt does not leave; it counts."""
+    UNHEARD = "unheard"
+    """One attempt arrives, and its answer is lost; it counts as failed."""
+
+
+_HEAD_START: Final = 0.01
+_OF_ATTEMPTS: Final = frozenset({WebhookKind.FAIL, WebhookKind.UNHEARD})
+
+
+@attrs.frozen
+class WebhookFault:
+    """One entry of the plan. Only `kind` has to be given; all that is given has to match.
+
+    Attributes:
+        kind: What goes wrong.
+        order_id: Only webhooks of this order.
+        product: Only webhooks of this product type.
+        skip: How many matching events or attempts pass unharmed at first.
+        times: How many it hits; None: for ever.
+        share: Probability of a hit, drawn from the plan's own seeded random numbers.
+        seconds: Length of a delay, or the longest wait of a reordering.
+
+    Raises:
+        ValueError: The arguments do not fit together.
+    """
+
+    kind: WebhookKind = attrs.field(converter=WebhookKind)
+    order_id: str | None = attrs.field(default=None, kw_only=True)
+    product: str | None = attrs.field(default=None, kw_only=True)
+    skip: int = attrs.field(default=0, kw_only=True)
+    times: int | None = attrs.field(default=None, kw_only=True)
+    share: float = attrs.field(default=1.0, kw_only=True)
+    seconds: float = attrs.field(default=0.1, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        for name, least in (("skip", 0), ("times", 1)):
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or value < least):
+                raise ValueError(f"{name} is a whole number of at least {least}, not {value!r}.")
+        for name, most in (("share", 1.0), ("seconds", math.inf)):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not 0 <= value <= most or math.isinf(value):
+                raise ValueError(f"{name} is a number from 0 to {most:g}, not {value!r}.")
+
+    def matches(self, change: StatusChange) -> bool:
+        """Whether it may hit the webhooks of this change."""
+        return self.order_id in (None, change.order_id) and self.product in (None, change.product)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> WebhookFault:
+        """A fault from JSON types; the keys are the attributes' names. Raises ValueError."""
+        names = [field.name for field in attrs.fields(cls)]
+        for name in data:
+            if name not in names:
+                raise ValueError(f"A fault has no {name!r}; it knows {', '.join(names)}.")
+        if "kind" not in data:
+            raise ValueError("A fault needs a kind.")
+        return cls(**data)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fault as JSON types."""
+        return attrs.asdict(self)
+
+
+@attrs.define(eq=False)
+class _Rule:
+    fault: WebhookFault
+    seen: int = 0
+    hit: int = 0
+
+
+class WebhookPlan:
+    """The faults of webhooks in force. An event and each attempt are hit by one at most."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+        self._rules: list[_Rule] = []
+        self._random = random.Random(seed)  # noqa: S311 - a test plan, not a secret
+
+    def add(self, *faults: WebhookFault) -> None:
+        """Put faults in force."""
+        self._rules.extend(_Rule(fault) for fault in faults)
+
+    def clear(self) -> None:
+        """Take all faults out and begin the random numbers anew."""
+        self._rules.clear()
+        self._random.seed(self._seed)
+
+    def choose(self, change: StatusChange, *, attempt: bool) -> WebhookFault | None:
+        """The fault that hits this event, or one attempt of it."""
+        chosen: _Rule | None = None
+        for rule in self._rules:
+            fault = rule.fault
+            if (fault.kind in _OF_ATTEMPTS) is not attempt or not fault.matches(change):
+                continue
+            rule.seen += 1
+            spent = fault.times is not None and rule.hit >= fault.times
+            if spent or rule.seen <= fault.skip:
+                continue
+            if fault.share < 1 and self._random.random() >= fault.share:
+                continue
+            chosen = chosen or rule
+        if chosen is None:
+            return None
+        chosen.hit += 1
+        return chosen.fault
+
+    def __iter__(self) -> Iterator[WebhookFault]:
+        return (rule.fault for rule in self._rules)
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+
+@attrs.define(eq=False)
+class WebhookCall:
+    """One attempt to tell of a change.
+
+    Attributes:
+        url: Whom it is told.
+        body: The JSON object that was sent.
+        attempt: 1 to 3.
+        time: When it began, Unix seconds by the sandbox's clock.
+        status: What was answered; None if nothing was heard.
+        fault: What hit it.
+    """
+
+    url: str
+    body: Mapping[str, Any]
+    attempt: int
+    time: float
+    status: int | None = None
+    fault: WebhookKind | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The call as JSON types."""
+        return attrs.asdict(self)
+
+
+class Webhooks:
+    """Tells the registered URLs of changes of status.
+
+    Args:
+        world: Whose changes, URLs and triggers.
+        clock: Answers the time as Unix seconds.
+        seed: Of the faults' random numbers.
+
+    Attributes:
+        calls: Every attempt, in the order in which they began.
+        faults: What goes wrong.
+        attempts: How often a call is tried.
+        pause: Seconds between two attempts.
+        patience: Seconds that an answer is waited for.
+    """
+
+    def __init__(self, world: World, clock: Callable[[], float], seed: int = 0) -> None:
+        self._world = world
+        self._clock = clock
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._passed = asyncio.Event()
+        self.calls: list[WebhookCall] = []
+        self.faults: WebhookPlan = WebhookPlan(seed)
+        self.attempts = 3
+        self.pause = 1.0
+        self.patience = 10.0
+        world.on_change = self._tell
+
+    def start(self) -> None:
+        """Begin to call; before that nobody is told."""
+        self._loop = asyncio.get_running_loop()
+
+    async def close(self) -> None:
+        """End what is under way."""
+        self._loop = None
+        tasks = list(self._tasks)
+        self._cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def reset(self) -> None:
+        """Forget all calls and faults, and give up what is under way."""
+        self._cancel()
+        self.calls.clear()
+        self.faults.clear()
+
+    async def settled(self) -> None:
+        """Wait until each call under way was acknowledged or dropped."""
+        await asyncio.sleep(0)  # what has just happened is told on the loop's next turn
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _cancel(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    def _tell(self, change: StatusChange) -> None:
+        if self._loop is not None:  # the world may be moved from any thread
+            self._loop.call_soon_threadsafe(self._begin, change)
+
+    def _begin(self, change: StatusChange) -> None:
+        trigger = _TRIGGERS.get(change.current)
+        if self._loop is None or trigger not in self._world.webhook_triggers:
+            return
+        self._passed.set()
+        self._passed = asyncio.Event()
+        for url in list(self._world.webhook_urls):
+            task = self._loop.create_task(self._deliver(change, url, self._passed))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _deliver(self, change: StatusChange, url: str, passed: asyncio.Event) -> None:
+        fault = self.faults.choose(change, attempt=False)
+        kind = fault.kind if fault else None
+        if fault is not None and kind is WebhookKind.DELAY:
+            await asyncio.sleep(fault.seconds)
+        elif fault is not None and kind is WebhookKind.REORDER:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(fault.seconds):
+                    await passed.wait()
+            await asyncio.sleep(_HEAD_START)  # the one behind it goes first
+        if kind is WebhookKind.LOSE:
+            self.calls.append(WebhookCall(url, change.body(), 0, self._clock(), fault=kind))
+            return
+        courses = 2 if kind is WebhookKind.DUPLICATE else 1
+        await asyncio.gather(*(self._try(change, url, kind) for _ in range(courses)))
+
+    async def _try(self, change: StatusChange, url: str, kind: WebhookKind | None) -> None:
+        for attempt in range(1, self.attempts + 1):
+            if attempt > 1:
+                await asyncio.sleep(self.pause)
+            fault = self.faults.choose(change, attempt=True)
+            struck = fault.kind if fault else kind
+            call = WebhookCall(url, change.body(), attempt, self._clock(), fault=struck)
+            self.calls.append(call)
+            if struck is WebhookKind.FAIL:
+                continue
+            status = await self._post(call)
+            if struck is WebhookKind.UNHEARD:
+                continue
+            call.status = status
+            if status == 200:
+                return
+
+    async def _post(self, call: WebhookCall) -> int | None:
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        try:
+            async with self._session.post(
+                call.url,
+                data=json.dumps(call.body).encode(),
+                headers={"Content-Type": "application/json"},
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=self.patience),
+            ) as response:
+                return response.status
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return None

@@ -1,0 +1,193 @@
+"""A journal whose file was torn, damaged or cannot grow: nothing durable is lost without a word."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from cubicasa_async.bulk import sqlite_damage
+from cubicasa_async.bulk.journal import Entry, State, run_of
+from cubicasa_async.bulk.journal_sqlite import SqliteJournal
+from cubicasa_async.errors import JournalError
+from cubicasa_async.sandbox import Sandbox
+from tests.support.commands import environment, run
+from tests.support.listings import as_csv, made
+
+TARGET = "https://host.example/api/integrate/v3"
+FRAME_HEADER, LOG_HEADER = 24, 32
+
+
+async def crashed(directory: Path, *, rows: int = 12) -> Path:
+    """The files of a journal as a crash leaves them: one intent after the other, nothing closed."""
+    live, copy = directory / "live", directory / "copy"
+    async with run_of(SqliteJournal(live), target=TARGET, now=lambda: 0.0) as journal:
+        await journal.claim([Entry(f"K{n:02}", n, "{}") for n in range(rows)])
+        for number in range(rows):
+            await journal.intend(f"K{number:02}")
+        shutil.copy(live, copy)
+        shutil.copy(f"{live}-wal", f"{copy}-wal")
+    return copy
+
+
+async def intents(path: Path) -> int:
+    """How many rows the next run finds in doubt."""
+    async with run_of(SqliteJournal(path), target=TARGET, now=lambda: 0.0) as journal:
+        return (await journal.counts()).get("intent", 0)
+
+
+def log_of(path: Path) -> Path:
+    return Path(f"{path}-wal")
+
+
+def page_size(path: Path) -> int:
+    return int.from_bytes(log_of(path).read_bytes()[8:12], "big")
+
+
+async def test_control_a_crash_alone_loses_nothing(tmp_path: Path) -> None:
+    assert await intents(await crashed(tmp_path)) == 12
+
+
+@pytest.mark.parametrize("cut", [1, 20, 4096, 4100])
+async def test_a_torn_tail_costs_the_last_commit_at_most(tmp_path: Path, cut: int) -> None:
+    path = await crashed(tmp_path)
+    with log_of(path).open("r+b") as file:
+        file.truncate(log_of(path).stat().st_size - cut)
+    assert await intents(path) == 11
+    assert await intents(path) == 11
+
+
+@pytest.mark.parametrize("tail", [b"\x00" * 5000, b"\xff" * 9000])
+async def test_rubbish_behind_the_end_costs_nothing(tmp_path: Path, tail: bytes) -> None:
+    path = await crashed(tmp_path)
+    with log_of(path).open("ab") as file:
+        file.write(tail)
+    assert await intents(path) == 12
+
+
+def spoil_an_early_commit(path: Path) -> None:
+    """Change one byte of a page that is not in the last commits."""
+    with log_of(path).open("r+b") as file:
+        place = LOG_HEADER + 2 * (FRAME_HEADER + page_size(path)) + FRAME_HEADER + 100
+        file.seek(place)
+        byte = file.read(1)[0]
+        file.seek(place)
+        file.write(bytes([byte ^ 0xFF]))
+
+
+async def test_a_damaged_middle_is_refused_again_and_again(tmp_path: Path) -> None:
+    path = await crashed(tmp_path)
+    spoil_an_early_commit(path)
+    before = log_of(path).read_bytes()
+    for _ in range(2):
+        with pytest.raises(JournalError, match="is damaged") as caught:
+            await intents(path)
+        said = str(caught.value)
+        assert "commits stand behind an unreadable place in copy-wal" in said
+        assert "Put back a copy of it; or move it away and run the job with a new one" in said
+    assert log_of(path).read_bytes() == before
+
+
+async def test_a_damaged_beginning_of_the_log_is_refused_too(tmp_path: Path) -> None:
+    path = await crashed(tmp_path)
+    with log_of(path).open("r+b") as file:
+        file.seek(16)
+        file.write(b"\xa5\xa5")
+    with pytest.raises(JournalError, match="is damaged"):
+        await intents(path)
+
+
+async def test_control_sqlite_alone_loses_commits_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = await crashed(tmp_path)
+    spoil_an_early_commit(path)
+
+    def trust(path: Path) -> None:
+        del path
+
+    monkeypatch.setattr(sqlite_damage, "refuse_damaged_log", trust)
+    assert await intents(path) < 11
+
+
+async def test_what_is_left_of_an_earlier_log_is_no_damage(tmp_path: Path) -> None:
+    """A log that begins anew is written over the old one, whose end still stands behind it."""
+    live, copy = tmp_path / "live", tmp_path / "copy"
+    async with run_of(SqliteJournal(live), target=TARGET, now=lambda: 0.0) as journal:
+        keys = [f"K{number:04}" for number in range(3000)]
+        await journal.claim([Entry(key, 1, "x" * 300) for key in keys])
+        for key in keys[:300]:
+            await journal.intend(key)
+        other = sqlite3.connect(live)
+        other.execute("PRAGMA wal_checkpoint(RESTART)")
+        other.close()
+        await journal.intend("K2999")
+        shutil.copy(live, copy)
+        shutil.copy(log_of(live), log_of(copy))
+    assert log_of(copy).stat().st_size > 100_000
+    assert await intents(copy) == 301
+
+
+async def test_damaged_pages_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    async with run_of(SqliteJournal(path), target=TARGET, now=lambda: 0.0) as journal:
+        await journal.claim([Entry(f"K{n:04}", n, "x" * 300) for n in range(500)])
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2 // 4096 * 4096
+    content[middle : middle + 64] = b"\x05" * 64
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match=r"is damaged \(.*\)\. Nothing was sent\."):
+        await intents(path)
+    assert path.read_bytes() == content
+
+
+async def test_a_state_that_is_none_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    async with run_of(SqliteJournal(path), target=TARGET, now=lambda: 0.0) as journal:
+        await journal.claim([Entry("A", 1, "{}")])
+        await journal.settle("A", State.CREATED, order_id="o1")
+    content = path.read_bytes()
+    assert content.count(b"created") >= 1
+    path.write_bytes(content.replace(b"createdo1", b"crexxedo1"))
+    with pytest.raises(JournalError, match="is damaged"):
+        await intents(path)
+
+
+LIMITED = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+{more}
+from cubicasa_async.cli import main
+main()
+"""
+FORGETFUL = """
+from cubicasa_async.bulk.journal_sqlite import SqliteJournal
+async def forget(self, *args, **options): return ()
+SqliteJournal.intend = SqliteJournal.settle_all = forget
+"""
+
+
+@pytest.mark.parametrize("forgetful", [False, True], ids=["journal", "control: forgetful"])
+async def test_where_the_disk_is_full_no_request_leaves_without_its_intent(
+    sandbox: Sandbox, tmp_path: Path, forgetful: bool
+) -> None:
+    (tmp_path / "rows.csv").write_text(as_csv(1000), encoding="utf-8")
+    code = LIMITED.format(limit=150_000, more=FORGETFUL if forgetful else "")
+    ended = await run(
+        *("drafts", "import", "rows.csv", "--no-look", "--concurrency", "4"),
+        program=("-c", code),
+        environ=environment(sandbox),
+        cwd=tmp_path,
+    )
+    assert ended.code not in {0, -9}
+    assert "rows.csv.journal failed: " in ended.err
+    assert "Nothing is sent without it; see to the disk and run the job again." in ended.err
+    drafts = set(made(sandbox))
+    db = sqlite3.connect(tmp_path / "rows.csv.journal")
+    known = {key for (key,) in db.execute("SELECT external_id FROM drafts WHERE sends > 0")}
+    db.close()
+    assert 0 < len(drafts) < 1000
+    assert (drafts <= known) is not forgetful

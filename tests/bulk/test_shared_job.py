@@ -1,0 +1,318 @@
+"""Several workers drain one job: each row is made exactly once, whoever is killed and when."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import attrs
+import psycopg
+import pytest
+
+from cubicasa_async import AsyncCubiCasa
+from cubicasa_async.bulk import AlreadyThere, RowOutcome, Unknown, import_drafts
+from cubicasa_async.bulk.journal_postgres import PostgresJournal
+from cubicasa_async.errors import ConfigError, CubiCasaError, JobStoppedError
+from cubicasa_async.sandbox import Fault, Sandbox
+from tests.support.canary import CANARY
+from tests.support.commands import Child, Result, environment, run, started
+from tests.support.listings import kinds, listing, listings, made, once, told
+from tests.support.waiting import until
+
+logger = logging.getLogger(__name__)
+
+CREATE = "drafts.create"
+WORKER = ("-m", "tests.support.shared_worker")
+NAIVE = ("-m", "tests.support.naive_shared_worker")
+LEASE = 1.0
+
+
+@attrs.frozen
+class Team:
+    """Workers in processes of their own, on one journal."""
+
+    sandbox: Sandbox
+    url: str
+    count: int
+    program: tuple[str, ...] = WORKER
+
+    def arguments(self, part: tuple[int, int] | None = None) -> tuple[str, ...]:
+        first, last = part or (1, self.count)
+        return (self.url, str(LEASE), str(first), str(last))
+
+    async def with_kills(self, chance: random.Random, *, workers: int, kills: int) -> list[Result]:
+        """Run workers of which some are killed at random moments and started again."""
+        async with asyncio.TaskGroup() as group:
+            running = [
+                group.create_task(self._one(random.Random(chance.random()), kills))
+                for _ in range(workers)
+            ]
+        return [task.result() for task in running]
+
+    async def _one(self, chance: random.Random, kills: int) -> Result:
+        for _ in range(kills):
+            async with self._started() as child:
+                begin = len(self.sandbox.ledger)
+                moment = begin + chance.randint(1, self.count // (kills + 1))
+
+                def reached(child: Child = child, moment: int = moment) -> bool:
+                    ended = child.process.returncode is not None
+                    return len(self.sandbox.ledger) >= moment or ended
+
+                await until(reached, pause=0.001)
+                if child.process.returncode is None:
+                    child.process.kill()
+                await child.end()
+        return await self.whole()
+
+    def _started(self) -> Any:
+        return started(*self.arguments(), program=self.program, environ=environment(self.sandbox))
+
+    async def whole(self, part: tuple[int, int] | None = None) -> Result:
+        """Run one worker to its end."""
+        return await run(
+            *self.arguments(part), program=self.program, environ=environment(self.sandbox)
+        )
+
+    def is_complete(self, ends: Iterable[Result]) -> None:
+        """What must hold when the last workers have come to their end."""
+        assert made(self.sandbox) == once(self.count)
+        ledger = self.sandbox.ledger.by_external_id()
+        for end in ends:
+            assert (end.code, end.err.count("Error")) == (0, 0), end.err
+            assert end.json[-1] == {"type": "summary"}
+            outcomes = end.json[:-1]
+            assert {row["outcome"] for row in outcomes} <= {"created", "already there"}
+            reported = {row["external_id"]: [row["order_id"]] for row in outcomes}
+            assert reported == ledger
+            assert len(outcomes) == self.count
+        with psycopg.connect(self.url) as db:
+            states = db.execute("SELECT state, count(*) FROM cubicasa_drafts GROUP BY 1").fetchall()
+        assert {state for state, _ in states} <= {"created", "there"}
+        assert sum(count for _, count in states) == self.count
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(CANARY) as sandbox:
+        sandbox.faults.add(Fault("drop", phase="after_commit", operation=CREATE, every=10))
+        sandbox.faults.add(Fault("status", status=429, retry_after="1", operation=CREATE, every=60))
+        yield sandbox
+
+
+async def test_three_workers_each_killed_make_each_row_once(
+    sandbox: Sandbox, postgres_url: str
+) -> None:
+    team = Team(sandbox, postgres_url, 150)
+    team.is_complete(await team.with_kills(random.Random(1), workers=3, kills=1))
+
+
+async def test_control_a_naive_table_makes_many_twice(sandbox: Sandbox, postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as db:
+        db.execute("CREATE TABLE naive (key text PRIMARY KEY, done boolean)")
+    team = Team(sandbox, postgres_url, 150, NAIVE)
+    ends = await team.with_kills(random.Random(1), workers=3, kills=1)
+    twice = [key for key, count in made(sandbox).items() if count > 1]
+    assert len(twice) >= 10
+    with pytest.raises(AssertionError):
+        team.is_complete(ends)
+
+
+@pytest.fixture
+async def calm() -> AsyncIterator[Sandbox]:
+    """A server without faults."""
+    async with Sandbox(CANARY) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def caller(calm: Sandbox) -> AsyncIterator[AsyncCubiCasa]:
+    async with AsyncCubiCasa(calm.api_key, base_url=calm.base_url) as client:
+        yield client
+
+
+async def stopped_at(
+    running: AsyncIterator[RowOutcome],
+) -> tuple[list[RowOutcome], CubiCasaError | None]:
+    """What was told before an error, and that."""
+    outcomes: list[RowOutcome] = []
+    try:
+        async for outcome in running:
+            outcomes.append(outcome)  # noqa: PERF401 # those before the error are wanted
+    except CubiCasaError as exc:
+        return outcomes, exc
+    return outcomes, None
+
+
+def job_at(url: str, lease: float = LEASE) -> PostgresJournal:
+    return PostgresJournal(url, lease=lease)
+
+
+async def test_workers_with_files_of_their_own_report_their_own_rows(
+    calm: Sandbox, caller: AsyncCubiCasa, postgres_url: str
+) -> None:
+    rows = listings(60)
+    parts = [rows[:40], rows[20:]]
+    first, second = await asyncio.gather(
+        *(told(import_drafts(caller, part, journal=postgres_url)) for part in parts)
+    )
+    assert made(calm) == once(60)
+    for outcomes, part in ((first, parts[0]), (second, parts[1])):
+        # A worker also tells of rows that it made for the other one.
+        keys = Counter(outcome.key for outcome in outcomes)
+        assert set(keys.values()) == {1}
+        assert set(keys) >= {row["external_id"] for row in part}
+    everything = [*first, *second]
+    assert kinds(everything)["created"] == 60
+    notes = {o.note for o in everything if isinstance(o, AlreadyThere)}
+    assert notes <= {"made by another worker of this job"}
+
+
+async def test_a_worker_without_rows_finishes_what_another_one_left(
+    calm: Sandbox, caller: AsyncCubiCasa, postgres_url: str
+) -> None:
+    stop = asyncio.Event()
+    left: list[RowOutcome] = []
+    running = import_drafts(caller, listings(80), journal=postgres_url, concurrency=2, stop=stop)
+    async for outcome in running:
+        left.append(outcome)
+        stop.set()
+    assert 0 < len(left) < 80
+    assert set(kinds(left)) == {"created"}
+    rest = await told(import_drafts(caller, (), journal=postgres_url))
+    assert kinds(rest) == {"created": 80 - len(left)}
+    assert made(calm) == once(80)
+
+
+async def test_a_row_that_the_server_refuses_is_sent_once_and_told_by_all(
+    calm: Sandbox, caller: AsyncCubiCasa, postgres_url: str
+) -> None:
+    calm.faults.add(
+        Fault("status", status=400, operation=CREATE, times=1, body={"detail": "no such city"})
+    )
+    reports = await asyncio.gather(
+        *(told(import_drafts(caller, listings(1), journal=postgres_url)) for _ in range(2))
+    )
+    assert [kinds(report) for report in reports] == [{"rejected": 1}] * 2
+    assert len(calm.ledger.of(CREATE)) == 1
+    again = await told(import_drafts(caller, listings(1), journal=postgres_url))
+    assert kinds(again) == {"created": 1}
+
+
+async def test_a_worker_whose_key_is_refused_leaves_its_rows_to_the_others(
+    calm: Sandbox, caller: AsyncCubiCasa, postgres_url: str
+) -> None:
+    calm.faults.add(Fault("status", status=401, operation=CREATE, skip=5, times=1))
+    outcomes, error = await stopped_at(import_drafts(caller, listings(40), journal=postgres_url))
+    assert isinstance(error, JobStoppedError)
+    assert set(kinds(outcomes)) == {"created"}
+    rest = await told(import_drafts(caller, (), journal=postgres_url))
+    assert kinds(rest) == {"created": 40 - len(outcomes)}
+    assert made(calm) == once(40)
+
+
+async def test_orders_that_were_there_before_the_job_are_not_made_again(
+    calm: Sandbox, caller: AsyncCubiCasa, postgres_url: str
+) -> None:
+    order = await caller.drafts.create(**listing(3))
+    outcomes = await told(import_drafts(caller, listings(5), journal=postgres_url))
+    assert kinds(outcomes) == {"created": 4, "already there": 1}
+    assert outcomes[2].order_id == order.id
+    again = await told(import_drafts(caller, listings(5), journal=postgres_url))
+    assert kinds(again) == {"already there": 5}
+    assert made(calm) == once(5)
+
+
+@pytest.mark.parametrize("wish", ["update", "prune"])
+async def test_what_needs_all_rows_is_refused(
+    caller: AsyncCubiCasa, postgres_url: str, wish: str
+) -> None:
+    options: dict[str, Any] = {wish: True}
+    with pytest.raises(ConfigError, match="can neither update nor prune"):
+        await told(import_drafts(caller, listings(1), journal=postgres_url, **options))
+
+
+class TestAWorkerThatIsStoppedByItsSystem:
+    """It has made an intent durable; another one takes the row over, looks, and sends it."""
+
+    async def stopped(self, stack: AsyncExitStack, team: Team, moment: str) -> Child:
+        """A worker that was stopped around its look at the clock, with one row under way."""
+        child: Child = await stack.enter_async_context(
+            started(
+                moment,
+                *team.arguments(),
+                program=("-m", "tests.support.sleepy_worker"),
+                environ=environment(team.sandbox),
+            )
+        )
+        with psycopg.connect(team.url, autocommit=True) as db:
+
+            def intends() -> bool:
+                exists = db.execute("SELECT to_regclass('cubicasa_drafts')").fetchone()
+                if exists is None or exists[0] is None:
+                    return False
+                found = db.execute("SELECT FROM cubicasa_drafts WHERE state = 'intent'")
+                return found.fetchone() is not None
+
+            await until(intends)
+        return child
+
+    async def test_before_it_looks_it_does_not_send(
+        self, calm: Sandbox, caller: AsyncCubiCasa, postgres_url: str
+    ) -> None:
+        async with AsyncExitStack() as stack:
+            child = await self.stopped(stack, Team(calm, postgres_url, 1), "before")
+            outcomes = await told(
+                import_drafts(caller, listings(1), journal=job_at(postgres_url), settle=0.1)
+            )
+            assert kinds(outcomes) == {"created": 1}
+            child.process.send_signal(signal.SIGCONT)
+            ended = await child.end()
+        assert ended.code == 1
+        assert "showed no sign of life" in ended.err
+        assert made(calm) == once(1)
+
+    async def test_behind_it_a_second_draft_is_possible_and_is_never_hidden(
+        self, calm: Sandbox, caller: AsyncCubiCasa, postgres_url: str
+    ) -> None:
+        async with AsyncExitStack() as stack:
+            child = await self.stopped(stack, Team(calm, postgres_url, 1), "after")
+            outcomes = await told(
+                import_drafts(caller, listings(1), journal=job_at(postgres_url), settle=0.1)
+            )
+            assert kinds(outcomes) == {"created": 1}
+            child.process.send_signal(signal.SIGCONT)
+            ended = await child.end()
+        assert made(calm) == {"E-1": 2}
+        [row] = ended.json[:1]
+        assert row["outcome"] == "unknown"
+        assert "another worker of this job took the row over" in row["message"]
+        for _ in range(2):
+            [outcome] = await told(
+                import_drafts(caller, listings(1), journal=job_at(postgres_url), settle=0.1)
+            )
+            assert isinstance(outcome, Unknown)
+            assert "lists 2 orders" in outcome.note
+            assert all(order in outcome.note for order in calm.ledger.by_external_id()["E-1"])
+        assert made(calm) == {"E-1": 2}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(20))
+async def test_soak_three_workers_killed_again_and_again(postgres_url: str, seed: int) -> None:
+    async with Sandbox(CANARY) as sandbox:
+        sandbox.faults.add(Fault("drop", phase="after_commit", operation=CREATE, share=0.1))
+        sandbox.faults.add(
+            Fault("status", status=429, retry_after="1", operation=CREATE, share=0.01)
+        )
+        team = Team(sandbox, postgres_url, 3000)
+        ends = await team.with_kills(random.Random(seed), workers=3, kills=2)
+        team.is_complete(ends)
+        made_by = [Counter(row["outcome"] for row in end.json[:-1]) for end in ends]
+        logger.info("3,000 rows, 6 kills, %d requests: %s", len(sandbox.ledger), made_by)

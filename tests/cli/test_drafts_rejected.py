@@ -1,0 +1,183 @@
+"""Rejected rows come as a file that can be corrected and given in again."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import attrs
+import pytest
+
+from cubicasa_async.sandbox import Fault, Sandbox
+from tests.support.commands import Result, environment, run
+from tests.support.listings import made
+from tests.support.waiting import until
+
+HEADER = "ref,street,town,country,email,lat"
+GOOD = "R-1,1 Main Street,Springfield,United States,a@example.com,39.78"
+BAD = "R-2,2 Main Street,Springfield,United States,nobody,39.78"
+WORSE = "R-3,,Springfield,United States,a@example.com,north"
+CREATE = "drafts.create"
+
+
+@attrs.frozen
+class Desk:
+    directory: Path
+    sandbox: Sandbox
+
+    def write(self, *lines: str, name: str = "rows.csv", encoding: str = "utf-8") -> None:
+        (self.directory / name).write_bytes("\r\n".join(lines).encode(encoding))
+
+    def rejected(self, name: str = "rows.csv.rejected.csv", encoding: str = "utf-8-sig") -> str:
+        return (self.directory / name).read_bytes().decode(encoding)
+
+    async def imports(self, file: str = "rows.csv", *options: str) -> Result:
+        arguments = ("drafts", "import", file, "--settle", "0", *options)
+        return await run(*arguments, environ=environment(self.sandbox), cwd=self.directory)
+
+    @property
+    def files(self) -> set[str]:
+        return {path.name for path in self.directory.iterdir()} - {"rows.csv.journal.lock"}
+
+
+@pytest.fixture
+def desk(tmp_path: Path, sandbox: Sandbox) -> Desk:
+    return Desk(tmp_path, sandbox)
+
+
+async def test_they_have_the_inputs_own_columns_and_a_reason(desk: Desk) -> None:
+    desk.write(HEADER, GOOD, BAD, WORSE)
+    result = await desk.imports()
+    assert result.code == 1
+    rows = list(csv.reader(desk.rejected().splitlines()))
+    assert rows[0] == [*HEADER.split(","), "reason"]
+    assert {tuple(row[:-1]) for row in rows[1:]} == {tuple(r.split(",")) for r in (BAD, WORSE)}
+    reasons = {row[0]: row[-1] for row in rows}
+    assert reasons["R-2"] == "owner_email: 'nobody' is not an e-mail address"
+    assert "street: is required" in reasons["R-3"]
+    assert "column 'lat': 'north'" in reasons["R-3"]
+    assert "Rejected rows: rows.csv.rejected.csv. Correct them there" in result.err
+
+
+async def test_corrected_and_given_in_again_they_are_made(desk: Desk) -> None:
+    desk.write(HEADER, GOOD, BAD, WORSE)
+    await desk.imports()
+    text = desk.rejected().replace("nobody", "b@example.com").replace("R-3,,", "R-3,3 Main St,")
+    desk.write(*text.replace("north", "1").splitlines(), name="rows.csv.rejected.csv")
+    result = await desk.imports("rows.csv.rejected.csv")
+    assert (result.code, result.summary["outcomes"]) == (0, {"created": 2})
+    assert "is not used" not in result.err, "nothing is said of the reason column"
+    assert made(desk.sandbox) == {"R-1": 1, "R-2": 1, "R-3": 1}
+    assert "rows.csv.rejected.csv.rejected.csv" not in desk.files
+
+
+async def test_rows_that_stay_rejected_get_one_reason_not_two(desk: Desk) -> None:
+    desk.write(HEADER, BAD)
+    await desk.imports()
+    await desk.imports("rows.csv.rejected.csv")
+    assert desk.rejected() == desk.rejected("rows.csv.rejected.csv.rejected.csv")
+
+
+async def test_without_any_there_is_no_file(desk: Desk) -> None:
+    desk.write(HEADER, GOOD)
+    assert (await desk.imports()).code == 0
+    assert desk.files == {"rows.csv", "rows.csv.journal"}
+
+
+async def test_the_file_of_an_earlier_run_is_kept_aside_unless_it_is_the_same(desk: Desk) -> None:
+    desk.write(HEADER, GOOD, BAD)
+    await desk.imports()
+    result = await desk.imports()
+    assert desk.files == {"rows.csv", "rows.csv.journal", "rows.csv.rejected.csv"}
+    edited = desk.rejected() + "somebody's work"
+    desk.write(edited, name="rows.csv.rejected.csv")
+    desk.write(HEADER, GOOD, BAD.replace("nobody", "b@example.com"))
+    result = await desk.imports()
+    assert result.code == 0
+    assert "rows.csv.rejected.csv" not in desk.files
+    assert desk.rejected("rows.csv.rejected.csv.bak", "utf-8") == edited
+    assert "that was there before is rows.csv.rejected.csv.bak now" in result.err
+
+
+async def test_the_inputs_encoding_and_delimiter_are_kept(desk: Desk) -> None:
+    lines = [line.replace(",", ";") for line in (HEADER, GOOD, BAD)]
+    lines[2] = lines[2].replace("Springfield", "M\u00fcnchen")
+    desk.write(*lines, encoding="cp1252")
+    await desk.imports("rows.csv", "--encoding", "cp1252")
+    text = desk.rejected(encoding="cp1252")
+    assert "R-2;2 Main Street;M\u00fcnchen;" in text
+    again = await desk.imports("rows.csv.rejected.csv", "--encoding", "cp1252")
+    assert again.summary["outcomes"] == {"rejected": 1}
+
+
+async def test_cells_without_a_column_are_not_lost(desk: Desk) -> None:
+    desk.write(HEADER, GOOD, f"{GOOD},more")
+    await desk.imports()
+    [_, row] = list(csv.reader(desk.rejected().splitlines()))
+    assert row[:6] == GOOD.split(",")
+    assert row[7:] == ["more"]
+    again = await desk.imports("rows.csv.rejected.csv")
+    assert again.summary["outcomes"] == {"rejected": 1}, "there is still one cell too many"
+
+
+async def test_one_that_the_server_refuses_after_a_lost_answer_is_there_as_it_stood(
+    desk: Desk,
+) -> None:
+    desk.sandbox.faults.add(
+        Fault("drop", operation=CREATE, times=1),
+        Fault("status", operation=CREATE, status=400, body={"message": "not now"}, skip=1),
+    )
+    desk.write(HEADER, GOOD)
+    result = await desk.imports()
+    assert result.summary["outcomes"] == {"rejected": 1}
+    [_, row] = list(csv.reader(desk.rejected().splitlines()))
+    assert row[:6] == GOOD.split(",")
+    assert "not now" in row[6]
+
+
+async def test_the_input_is_never_replaced(desk: Desk) -> None:
+    desk.write(HEADER, BAD)
+    for place in ("rows.csv", "./rows.csv", "rows.csv.journal"):
+        result = await desk.imports("rows.csv", "--rejected", place)
+        assert result.code == 2
+        assert "Rejected rows must not replace" in result.err
+    assert not len(desk.sandbox.ledger)
+
+
+async def test_where_it_is_written_may_be_said_and_left_out(desk: Desk) -> None:
+    desk.write(HEADER, BAD)
+    await desk.imports("rows.csv", "--no-rejected")
+    assert desk.files == {"rows.csv", "rows.csv.journal"}
+    await desk.imports("rows.csv", "--dry-run")
+    assert desk.files == {"rows.csv", "rows.csv.journal"}
+    await desk.imports("rows.csv", "--dry-run", "--rejected", "faulty.csv")
+    assert "nobody" in desk.rejected("faulty.csv")
+    result = await desk.imports("rows.csv", "--rejected", "missing/faulty.csv")
+    assert result.code == 2
+    assert "cannot be written to missing/faulty.csv: No such file" in result.err
+    assert "Traceback" not in result.err
+
+
+async def test_those_of_json_lines_are_a_table_too(desk: Desk) -> None:
+    desk.write(
+        '{"external_id": 7, "street": "1 Main St", "city": "X", "country": "Y", '
+        '"owner_email": "nobody", "add_ons": ["gla", "express_sla"]}',
+        name="rows.jsonl",
+    )
+    await desk.imports("rows.jsonl")
+    text = desk.rejected("rows.jsonl.rejected.csv")
+    desk.write(*text.replace("nobody", "a@example.com").splitlines(), name="again.csv")
+    result = await desk.imports("again.csv")
+    assert result.summary["outcomes"] == {"created": 1}
+    [entry] = desk.sandbox.ledger.of(CREATE)
+    assert entry.body["add_ons"] == ["gla", "express_sla"]
+    assert entry.body["external_id"] == "7"
+
+
+async def test_a_run_that_is_stopped_leaves_what_it_has(desk: Desk) -> None:
+    desk.sandbox.faults.add(Fault("status", operation=CREATE, status=401))
+    desk.write(HEADER, BAD, GOOD)
+    result = await desk.imports()
+    assert result.code == 3
+    await until(lambda: "rows.csv.rejected.csv" in desk.files)
+    assert "nobody" in desk.rejected()

@@ -1,0 +1,237 @@
+"""The recipes for FastAPI, Starlette, Flask and Django, run."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import multiprocessing
+import os
+import threading
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cubicasa_async.delivery.asgi import asgi_app
+from cubicasa_async.delivery.inbox import Inbox
+from cubicasa_async.delivery.inbox_tables import State
+from cubicasa_async.delivery.receiver import Receiver
+from cubicasa_async.errors import ClientClosedError, ConfigError
+from cubicasa_async.sandbox import Sandbox
+from cubicasa_async.sync.webhooks import WebhookReceiver
+
+from .hooks import SECRETS, register
+from .test_receiver import BODY, PATH, Shelf
+
+
+async def waiting(place: Path) -> int:
+    async with Inbox(place) as inbox:
+        return (await inbox.counts())[State.WAITING]
+
+
+# ASGI
+
+
+@asynccontextmanager
+async def asked(app: Any) -> AsyncGenerator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url="http://hook.test") as client:
+        yield client
+
+
+@pytest.mark.parametrize("framework", ["fastapi", "starlette", "alone"])
+async def test_it_mounts_as_an_asgi_application(framework: str) -> None:
+    shelf = Shelf()
+    app: Any = asgi_app(Receiver(shelf, SECRETS))
+    if framework == "fastapi":
+        from fastapi import FastAPI
+
+        outer = FastAPI()
+        outer.mount("/cubicasa", app)
+        app = outer
+    elif framework == "starlette":
+        from starlette.applications import Starlette
+        from starlette.routing import Mount
+
+        app = Starlette(routes=[Mount("/cubicasa", app=app)])
+    url = SECRETS.url("http://hook.test/cubicasa")
+    async with asked(app) as client:
+        good = await client.post(url, content=BODY)
+        assert (good.status_code, good.text) == (200, "Stored.")
+        assert (await client.get(url)).status_code == 405
+        assert (await client.post(f"{url}x", content=BODY)).status_code == 404
+        assert (await client.post(url, content=b"x")).status_code == 400
+        assert (await client.post(url, content=b" " * 70_000)).status_code == 413
+    assert len(shelf.events) == 1
+
+
+async def run_asgi(scope: dict[str, Any], *messages: dict[str, Any]) -> list[dict[str, Any]]:
+    sent: list[dict[str, Any]] = []
+    left = list(messages)
+
+    async def receive() -> dict[str, Any]:
+        return left.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await asgi_app(Receiver(Shelf(), SECRETS))(scope, receive, send)
+    return sent
+
+
+HTTP: dict[str, Any] = {"type": "http", "method": "POST", "path": PATH, "headers": []}
+
+
+async def test_a_body_in_parts_is_put_together_and_bounded() -> None:
+    parts = [{"type": "http.request", "body": bytes([byte]), "more_body": True} for byte in BODY]
+    start, _ = await run_asgi(HTTP, *parts, {"type": "http.request"})
+    assert start["status"] == 200
+    endless = [{"type": "http.request", "body": b" " * 4096, "more_body": True}] * 17
+    start, _ = await run_asgi(HTTP, *endless)
+    assert start["status"] == 413
+
+
+async def test_a_caller_that_leaves_is_not_answered() -> None:
+    assert await run_asgi(HTTP, {"type": "http.disconnect"}) == []
+
+
+async def test_it_lives_and_ends_with_its_server() -> None:
+    sent = await run_asgi(
+        {"type": "lifespan"}, {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}
+    )
+    assert [one["type"] for one in sent] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
+
+
+async def test_a_websocket_is_refused() -> None:
+    assert await run_asgi({"type": "websocket"}) == [{"type": "websocket.close", "code": 1003}]
+
+
+@given(st.lists(st.tuples(st.binary(), st.binary())), st.text(), st.binary())
+async def test_any_head_is_answered(
+    headers: list[tuple[bytes, bytes]], path: str, body: bytes
+) -> None:
+    for place in (path, PATH):
+        scope = {**HTTP, "path": place, "headers": headers}
+        start, _ = await run_asgi(scope, {"type": "http.request", "body": body})
+        assert 200 < start["status"] < 500
+
+
+# WSGI
+
+
+def flask_app(webhooks: WebhookReceiver) -> Any:
+    from flask import Flask, request
+
+    app = Flask("hooks")
+
+    @app.post("/cubicasa/<secret>")
+    def cubicasa(secret: str) -> Any:  # pyright: ignore[reportUnusedFunction] # Flask calls it
+        reply = webhooks.receive(request.method, request.path, request.headers, request.get_data())
+        return reply.text, reply.status, dict(reply.headers)
+
+    return app
+
+
+def django_app(webhooks: WebhookReceiver) -> Any:
+    # Django has no types, so it is imported where they are not asked for.
+    named = ("conf", "core.handlers.wsgi", "http", "urls", "views.decorators.csrf")
+    django: Any = importlib.import_module("django")
+    conf, wsgi, http, urls, csrf = (importlib.import_module(f"django.{one}") for one in named)
+
+    def cubicasa(request: Any, secret: str) -> Any:
+        reply = webhooks.receive(request.method, request.path, request.headers, request.body)
+        return http.HttpResponse(reply.text, status=reply.status, headers=reply.headers)
+
+    class Urls:
+        urlpatterns: ClassVar = [urls.path("cubicasa/<str:secret>", csrf.csrf_exempt(cubicasa))]
+
+    if not conf.settings.configured:
+        conf.settings.configure(ALLOWED_HOSTS=["127.0.0.1"], SECRET_KEY="-", LOGGING_CONFIG=None)
+        django.setup()
+    conf.settings.ROOT_URLCONF = Urls
+    return wsgi.WSGIHandler()
+
+
+@contextmanager
+def serving(app: Any) -> Generator[str]:
+    """A WSGI application behind a real server with threads."""
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Quiet(WSGIRequestHandler):
+        def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 # as there
+            """Say nothing."""
+
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/cubicasa"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize("make", [flask_app, django_app])
+async def test_a_wsgi_application_keeps_what_the_sandbox_tells(
+    make: Any, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    place = tmp_path / "inbox.db"
+    with WebhookReceiver(place, SECRETS) as webhooks, serving(make(webhooks)) as base:
+        register(sandbox, SECRETS.url(base), f"{base}/guessed")
+        for _ in range(10):
+            sandbox.world.add_order(status="Ready")
+        await sandbox.webhooks.settled()
+    answers = [(SECRETS.accepts(call.url), call.status) for call in sandbox.webhooks.calls]
+    assert sorted(answers) == [(False, 404)] * 30 + [(True, 200)] * 10
+    assert await waiting(place) == 10
+
+
+def test_a_wsgi_receiver_that_is_closed_says_so(tmp_path: Path) -> None:
+    webhooks = WebhookReceiver(tmp_path / "inbox.db", SECRETS)
+    assert webhooks.receive("POST", PATH, {}, BODY).status == 200
+    webhooks.close()
+    webhooks.close()
+    with pytest.raises(ClientClosedError):
+        webhooks.receive("POST", PATH, {}, BODY)
+
+
+def test_a_target_that_cannot_be_one_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError):
+        WebhookReceiver("mysql://localhost/x", SECRETS)
+
+
+def test_an_inbox_that_cannot_be_opened_asks_for_the_event_again(tmp_path: Path) -> None:
+    with WebhookReceiver(tmp_path / "missing" / "inbox.db", SECRETS) as webhooks:
+        assert webhooks.receive("POST", PATH, {}, BODY).status == 503
+        (tmp_path / "missing").mkdir()
+        assert webhooks.receive("POST", PATH, {}, BODY).status == 200
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_server_that_forks_after_its_first_call_goes_on(tmp_path: Path) -> None:
+    place = tmp_path / "inbox.db"
+    with WebhookReceiver(place, SECRETS) as webhooks:
+        assert webhooks.receive("POST", PATH, {}, BODY).status == 200
+        child = multiprocessing.get_context("fork").Process(
+            target=_receive_in_child, args=(webhooks,)
+        )
+        child.start()
+        child.join()
+        assert child.exitcode == 0
+        assert webhooks.receive("POST", PATH, {}, BODY.replace(b"2d", b"3d")).status == 200
+    assert asyncio.run(waiting(place)) == 3
+
+
+def _receive_in_child(webhooks: WebhookReceiver) -> None:
+    body = BODY.replace(b"products_2d", b"tour")
+    os._exit(0 if webhooks.receive("POST", PATH, {}, body).status == 200 else 1)
