@@ -21,14 +21,13 @@ from cubicasa_async.bulk.journal import (
     State,
     Taken,
 )
-from cubicasa_async.config import Secret
-from cubicasa_async.core.extras import from_extra
+from cubicasa_async.bulk.postgres_place import PostgresPlace, read_status, row
 from cubicasa_async.errors import ConfigError, JournalError
 
 if TYPE_CHECKING:
-    import psycopg
+    from cubicasa_async.bulk.postgres_place import Database
 
-    Database = psycopg.Connection[tuple[Any, ...]]
+__all__ = ["LEASE", "PostgresJournal", "read_status"]
 
 T = TypeVar("T")
 
@@ -38,13 +37,6 @@ LEASE: Final = 300.0
 _SHORTEST_LEASE: Final = 1.0
 _BEATS: Final = 5  # signs of life per lease
 _MARGIN: Final = 0.1  # the part of a lease in which nothing is sent any more
-_DEFAULTS: Final = {  # a server that is gone must be noticed within a lease
-    "connect_timeout": "10",
-    "keepalives_idle": "20",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "application_name": "cubicasa_async",
-}
 # Counts on while the machine sleeps, where there is such a clock.
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 _ENDS: Final = MADE | {State.REJECTED}
@@ -71,21 +63,19 @@ class PostgresJournal(SharedJournal):
     def __init__(self, url: str, *, job: str = "drafts", lease: float = LEASE) -> None:
         if lease < _SHORTEST_LEASE:
             raise ConfigError(f"lease must be {_SHORTEST_LEASE:g} seconds or more.")
-        with from_extra("postgres", "A journal in PostgreSQL"):
-            import psycopg
-        self._errors = psycopg.errors
-        address, _, name = url.partition("#")
-        self._job_name = name or job
-        self._parameters, self._secrets = _parameters(address)
+        self._place = PostgresPlace(url, job)
+        from psycopg.errors import DeadlockDetected, ForeignKeyViolation
+
+        self._buried = ForeignKeyViolation
         self._lease = lease
-        self._ids: dict[str, Any] = {"name": self._job_name, "lease": lease}
+        self._ids: dict[str, Any] = {"name": self._place.job, "lease": lease}
         self._held_until = float("-inf")
         self._lost = False
         self._group: GroupCommit[Database] = GroupCommit(
-            self._connect,
+            self._place.connect,
             self._explain,
             begin=lambda _: None,  # the driver begins a transaction with its first statement
-            again=lambda exc: isinstance(exc, psycopg.errors.DeadlockDetected),
+            again=lambda exc: isinstance(exc, DeadlockDetected),
             beat=(lease / _BEATS, self._renew),
         )
 
@@ -95,11 +85,7 @@ class PostgresJournal(SharedJournal):
     @property
     def place(self) -> str:
         """The database and the job, without any password."""
-        known = self._parameters
-        user = f"{known['user']}@" if "user" in known else ""
-        port = f":{known['port']}" if "port" in known else ""
-        at = f"{user}{known.get('host', '')}{port}/{known.get('dbname', '')}"
-        return f"postgresql://{at}#{self._job_name}"
+        return str(self._place)
 
     async def open(self, *, target: str, now: Callable[[], float]) -> None:
         """Begin a run; see Journal. All times are the server's."""
@@ -167,7 +153,7 @@ class PostgresJournal(SharedJournal):
 
     async def doubt_age(self) -> float | None:
         """Seconds since a request of such a row may have left last, or None."""
-        [age] = await self._group.do(lambda db: _row(db.execute(texts.DOUBT_AGE, self._ids)))
+        [age] = await self._group.do(lambda db: row(db.execute(texts.DOUBT_AGE, self._ids)))
         return None if age is None else float(age)
 
     async def others(self, after: str, count: int) -> tuple[list[Other], str | None]:
@@ -176,7 +162,7 @@ class PostgresJournal(SharedJournal):
 
     async def anything_open(self) -> bool:
         """Whether there are rows of the job that nobody has settled or given up yet."""
-        [found] = await self._mine(lambda db: _row(db.execute(texts.OPEN, self._ids)))
+        [found] = await self._mine(lambda db: row(db.execute(texts.OPEN, self._ids)))
         return bool(found)
 
     async def forget_orders(self) -> None:
@@ -194,7 +180,7 @@ class PostgresJournal(SharedJournal):
         }
 
         def note(db: Database) -> int:
-            [known] = _row(db.execute(texts.SEEN_BEFORE, values))
+            [known] = row(db.execute(texts.SEEN_BEFORE, values))
             db.execute(texts.NOTE_ORDERS, values)
             return int(known)
 
@@ -343,74 +329,23 @@ class PostgresJournal(SharedJournal):
             found[key].append(order_id)
         return found
 
-    def _connect(self) -> Database:
-        import psycopg
-
-        db = psycopg.connect(**self._parameters)
-        try:
-            db.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-            db.execute(texts.BE_DURABLE)
-            db.execute(texts.LOCK_TABLES, (texts.LOCK,))
-            [there] = _row(db.execute(texts.HAS_TABLES))
-            if not there:
-                db.execute(texts.SCHEMA)
-                db.execute(texts.SET_VERSION, (texts.VERSION,))
-            if db.execute(texts.GET_VERSION).fetchall() != [(texts.VERSION,)]:
-                raise JournalError(  # noqa: TRY301 # the connection is closed below
-                    f"The tables cubicasa_... in {self.place} are of another version. Name another "
-                    "database or schema."
-                )
-            db.commit()
-        except BaseException:
-            db.close()
-            raise
-        return db
-
     def _join(self, db: Database, target: str) -> None:
         found = db.execute(texts.JOB, {**self._ids, "target": target}).fetchone()
         if found is None:
-            [other] = _row(db.execute(texts.TARGET, self._ids))
+            [other] = row(db.execute(texts.TARGET, self._ids))
             raise JournalError(
                 f"The journal {self.place} belongs to a job against {other}, not against {target}. "
                 "Name another job."
             )
         self._ids["job"] = found[0]
         begun = _seconds()
-        [self._ids["me"]] = _row(db.execute(texts.JOIN, self._ids))
+        [self._ids["me"]] = row(db.execute(texts.JOIN, self._ids))
         self._held_until = begun + self._lease
 
     def _explain(self, exc: Exception) -> JournalError:
-        if isinstance(exc, JournalError):
-            return exc
-        said = " ".join(str(exc).split())
-        for secret in self._secrets:
-            said = secret.redact(said)
-        if isinstance(exc, self._errors.ForeignKeyViolation):
+        if isinstance(exc, self._buried):  # it wrote as a worker that is not there any more
             return self._lease_lost()
-        return JournalError(
-            f"The journal {self.place} failed: {said.rstrip('.')}. Nothing is sent without it; see "
-            "to the database and run the job again."
-        )
-
-
-def _parameters(address: str) -> tuple[dict[str, Any], list[Secret]]:
-    from psycopg import Error
-    from psycopg.conninfo import conninfo_to_dict
-
-    try:
-        given = conninfo_to_dict(address)
-    except Error:  # what it says may show a part of the password
-        raise ConfigError(
-            "The journal's URL cannot be read. It is of the form "
-            "postgresql://user:password@host:port/database."
-        ) from None
-    secrets = [Secret(str(given[name])) for name in ("password", "sslpassword") if given.get(name)]
-    return {**_DEFAULTS, **given}, secrets
-
-
-def _row(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...]:
-    [found] = cursor.fetchall()
-    return found
+        return self._place.explain(exc)
 
 
 def _seconds() -> float:

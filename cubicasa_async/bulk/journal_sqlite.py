@@ -30,6 +30,8 @@ from cubicasa_async.errors import JournalError
 APPLICATION: Final = 0x43754361  # "CuCa", marks the file as ours
 VERSION: Final = 2
 
+_OLDEST: Final = (3, 33)  # UPDATE with FROM
+
 _SCHEMA: Final = """
 CREATE TABLE job (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE drafts (
@@ -320,6 +322,11 @@ class SqliteJournal(Journal):
             raise JournalError(f"The journal {self.path} cannot be made: {exc}.") from None
 
     def _open(self) -> sqlite3.Connection:
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise JournalError(
+                f"A journal needs SQLite {'.'.join(map(str, _OLDEST))} or newer; this Python has "
+                f"{sqlite3.sqlite_version}."
+            )
         sqlite_damage.refuse_damaged_log(self.path)
         db = sqlite3.connect(self.path, isolation_level=None, timeout=10, check_same_thread=False)
         try:

@@ -35,20 +35,22 @@ class JobStatus:
     Attributes:
         place: The journal.
         target: The base URL that the job is about; None if no run has begun.
-        runs: How many runs there were.
+        runs: How many runs there were; None if that is not counted, as for shared jobs.
         began: When the last one began (UTC).
         last_sent: When a request last left of a row that has been sent (UTC).
         states: How many rows stand in which state.
         updating: How many drafts are being changed, or may have been: the end is not known.
+        workers: How many workers are at it; None if it is not a shared job.
     """
 
     place: str
     target: str | None
-    runs: int
+    runs: int | None
     began: datetime | None
     last_sent: datetime | None
     states: Mapping[str, int]
     updating: int
+    workers: int | None = None
 
     @property
     def rows(self) -> int:

@@ -31,9 +31,9 @@ async def read(journal: str) -> JobStatus:
         JournalError: It cannot be read.
     """
     if "://" in journal:
-        from cubicasa_async.bulk import journal_postgres
+        from cubicasa_async.bulk.status_postgres import read_shared_status
 
-        return await journal_postgres.read_status(journal)
+        return await read_shared_status(journal)
     return read_status(journal)
 
 
@@ -43,6 +43,7 @@ def fields(status: JobStatus) -> dict[str, Any]:
         "journal": status.place,
         "target": status.target,
         "runs": status.runs,
+        "workers": status.workers,
         "last_run": status.began.isoformat() if status.began else None,
         "last_sent": status.last_sent.isoformat() if status.last_sent else None,
         "rows": status.rows,
@@ -63,7 +64,10 @@ def table(status: JobStatus) -> Table:
 
     line("journal", status.place)
     line("target", status.target or "-")
-    line("runs", status.runs)
+    if status.runs is not None:
+        line("runs", status.runs)
+    if status.workers is not None:
+        line("workers at it", status.workers)
     line("last run", _when(status.began))
     line("last request", _when(status.last_sent))
     line("rows", status.rows)

@@ -128,7 +128,8 @@ class _NotFromJson:
 if TYPE_CHECKING:
     from attrs import frozen as model
 
-    put = object.__setattr__
+    def put(instance: object, name: str, value: object) -> None:
+        """Set a field of an object that is not yet in anybody's hands."""
 
     class _Stored: ...
 
@@ -148,11 +149,11 @@ else:
             texts = types.SimpleNamespace(__annotations__=namespace.get("__annotations__", {}))
             marked = get_type_hints(texts, scope, {}, include_extras=True)
             hints = {key: _bare(hint) for key, hint in marked.items()}
-            these = {key: _field(namespace.get(key, attrs.NOTHING), marked[key]) for key in hints}
-            fields = attrs.fields(attrs.make_class(name, these, init=False, eq=False, repr=False))
+            given = {key: namespace.get(key, attrs.NOTHING) for key in hints}
+            these = {key: _field(given[key], marked[key]) for key in hints}
             body = {
                 **namespace,
-                **{field.name: _stored(field) for field in fields},
+                **{key: _stored(key, given[key], marked[key]) for key in hints},
                 "__annotations__": {key: _for_msgspec(key, hint) for key, hint in hints.items()},
             }
             made = super().__new__(
@@ -165,7 +166,7 @@ else:
                 if datetime in {hint, optional(hint)}:
                     setattr(made, key, _time(vars(made)[key]))
             return attrs.define(
-                made, these=these, kw_only=True, unsafe_hash=True,
+                made, these=these, kw_only=True, eq=False, repr=False,
                 slots=False, init=False, match_args=False, getstate_setstate=False,
             )  # fmt: skip
 
@@ -174,12 +175,18 @@ else:
             return given
         return attrs.field(default=given, metadata=_metadata(hint))
 
-    def _stored(field):
-        name = field.metadata.get(_WIRE, field.name)
-        if isinstance(field.default, attrs.Factory):
-            return msgspec.field(default_factory=field.default.factory, name=name)
-        default = msgspec.NODEFAULT if field.default is attrs.NOTHING else field.default
-        return msgspec.field(default=default, name=name)
+    def _stored(key, given, hint):
+        name = _metadata(hint).get(_WIRE, key)
+        if isinstance(given, type(attrs.field())):
+            field = attrs.fields(attrs.make_class("_", {key: given}))[0]
+            name, given = field.metadata.get(_WIRE, key), field.default
+        if isinstance(given, attrs.Factory):
+            return msgspec.field(default_factory=given.factory, name=name)
+        return (
+            msgspec.field(default=given, name=name)
+            if given is not attrs.NOTHING
+            else (msgspec.field(name=name))
+        )
 
     def _metadata(hint):
         keys = {WireName: _WIRE, AlsoNamed: _ALSO}
@@ -210,7 +217,29 @@ else:
         return property(read)
 
     class _Stored(msgspec.Struct, metaclass=_Models):
-        pass
+        # As attrs would write them; it would do so for each class anew, which takes its time.
+
+        def _compared(self):
+            cls = type(self)
+            return cls, [getattr(self, field.name) for field in attrs.fields(cls) if field.eq]
+
+        def __eq__(self, other):
+            if type(other) is not type(self):
+                return NotImplemented
+            return self._compared() == other._compared()
+
+        def __hash__(self):
+            cls, values = self._compared()
+            return hash((cls, *values))
+
+        def __repr__(self):
+            shown = [
+                f"{field.name}={(repr if field.repr is True else field.repr)(value)}"
+                for field in attrs.fields(type(self))
+                if field.repr
+                for value in [getattr(self, field.name)]
+            ]
+            return f"{type(self).__qualname__}({', '.join(shown)})"
 
 
 @model(kw_only=True)

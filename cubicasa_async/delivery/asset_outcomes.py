@@ -69,7 +69,7 @@ class Unchanged(OnDisk):
 
 
 class Skipped(AssetOutcome):
-    """It is no file but a page to look at, or nothing was to be fetched."""
+    """It is no file but a page to look at, as a tour is."""
 
     kind = "skipped"
 

@@ -207,9 +207,9 @@ class Webhooks:
         self._passed = asyncio.Event()
         self.calls: list[WebhookCall] = []
         self.faults: WebhookPlan = WebhookPlan(seed)
-        self.attempts = 3
-        self.pause = 1.0
-        self.patience = 10.0
+        self.attempts: int = 3
+        self.pause: float = 1.0
+        self.patience: float = 10.0
         world.on_change = self._tell
 
     def start(self) -> None:

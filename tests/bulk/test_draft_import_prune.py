@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cubicasa_async import AsyncCubiCasa
-from cubicasa_async.bulk import Kept, Row, RowOutcome, Unknown, import_drafts
+from cubicasa_async.bulk import Kept, Row, RowOutcome, Unknown, import_drafts, pruning
 from cubicasa_async.bulk.journal_sqlite import SqliteJournal
 from cubicasa_async.errors import ConfigError, FieldError, InvalidInputError
 from cubicasa_async.sandbox import Fault, Sandbox
@@ -308,3 +308,41 @@ class TestFaults:
         rows = import_drafts(client, listings(3), journal=journal)
         assert kinds(await told(rows)) == {"already there": 1, "unknown": 2}
         assert there(sandbox) == named(1)
+
+
+class TestControls:
+    """Without its guards a prune deletes what is not gone, and the tests above would see it."""
+
+    async def test_faulty_rows_that_are_not_noted_lose_their_drafts(
+        self,
+        client: AsyncCubiCasa,
+        sandbox: Sandbox,
+        journal: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        async def forget(self: SqliteJournal, keys: Iterable[str]) -> None:
+            del self, keys
+
+        monkeypatch.setattr(SqliteJournal, "seen", forget)
+        await told(import_drafts(client, listings(3), journal=journal))
+        rows = [*listings(2), listing(3, city="")]
+        outcomes = await told(import_drafts(client, rows, journal=journal, prune=True))
+        assert kinds(outcomes) == {"already there": 2, "rejected": 1, "deleted": 1}
+        assert there(sandbox) == named(1, 2)
+
+    async def test_a_row_without_a_key_that_is_not_minded_loses_its_draft(
+        self,
+        client: AsyncCubiCasa,
+        sandbox: Sandbox,
+        journal: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def believe(*_: object) -> None:
+            pass
+
+        monkeypatch.setattr(pruning, "refuse_doubtful", believe)
+        await told(import_drafts(client, listings(3), journal=journal))
+        rows = [*listings(2), {"street": "3 Example Street"}]
+        outcomes = await told(import_drafts(client, rows, journal=journal, prune=True))
+        assert kinds(outcomes) == {"already there": 2, "rejected": 1, "deleted": 1}
+        assert there(sandbox) == named(1, 2)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -195,6 +198,92 @@ async def test_a_file_that_cannot_be_opened_is_explained(failure: Exception) -> 
     with pytest.raises(JournalError, match=str(failure)):
         await group.open()
     await group.close()
+
+
+async def test_what_is_noted_is_done_before_the_end_and_in_its_turn(
+    group: Group, path: Path
+) -> None:
+    group.note(insert(1))
+    assert await group.do(lambda db: db.execute("SELECT count(*) FROM t").fetchone()) == (1,)
+    group.note(insert(2))
+    await group.close()
+    assert stored(path) == [1, 2]
+
+
+async def test_a_note_that_fails_is_told_by_what_comes_next(group: Group) -> None:
+    group.note(lambda db: db.execute("SELECT 1 FROM nowhere"))
+    with pytest.raises(JournalError, match="explained: no such table"):
+        await group.do(insert(1))
+
+
+async def test_callers_in_several_loops_are_served(group: Group, path: Path) -> None:
+    async def two(first: int) -> list[int]:
+        return list(await asyncio.gather(*(group.do(insert(first + n)) for n in range(2))))
+
+    found = await asyncio.gather(
+        *(asyncio.to_thread(asyncio.run, two(first)) for first in (10, 20, 30)), two(40)
+    )
+    assert found == [[10, 11], [20, 21], [30, 31], [40, 41]]
+    assert stored(path) == [10, 11, 20, 21, 30, 31, 40, 41]
+
+
+async def test_a_batch_wakes_its_loop_once(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    wake, wakes = loop.call_soon_threadsafe, Counter[str]()
+
+    def counted(*args: Any, **options: Any) -> asyncio.Handle:
+        wakes[threading.current_thread().name] += 1
+        return wake(*args, **options)
+
+    busy, waiting = await while_busy(group, [insert(n) for n in range(100)])
+    monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
+    busy.end.set()
+    await asyncio.gather(*waiting)
+    assert sum(wakes.values()) == 2, "one for the operation that was busy"
+
+
+async def test_a_transaction_that_may_be_tried_again_is(path: Path) -> None:
+    tries: list[int] = []
+
+    def at_the_third_time(db: sqlite3.Connection) -> int:
+        tries.append(len(tries))
+        db.execute("INSERT INTO t VALUES (?)", (len(tries),))
+        if len(tries) < 3:
+            raise BlockingIOError
+        return len(tries)
+
+    group = Group(
+        lambda: sqlite3.connect(path, isolation_level=None, check_same_thread=False),
+        explain,
+        begin=begin,
+        again=lambda exc: isinstance(exc, BlockingIOError),
+    )
+    await group.open()
+    assert await group.do(at_the_third_time) == 3
+    await group.close()
+    assert stored(path) == [3]
+
+
+@pytest.mark.parametrize("load", [False, True], ids=["idle", "under load"])
+async def test_the_beat_goes_on(path: Path, load: bool) -> None:
+    beats: list[float] = []
+    group = Group(
+        lambda: sqlite3.connect(path, isolation_level=None, check_same_thread=False),
+        explain,
+        begin=begin,
+        beat=(0.05, lambda _: beats.append(time.monotonic())),
+    )
+    await group.open()
+    begun = time.monotonic()
+    while len(beats) < 5:
+        if load:
+            await asyncio.gather(*(group.do(lambda _: None) for _ in range(5)))
+        else:
+            await asyncio.sleep(0.01)
+    await group.close()
+    assert time.monotonic() - begun > 0.2
+    gaps = [later - earlier for earlier, later in itertools.pairwise(beats)]
+    assert min(gaps) > 0.04
 
 
 async def test_nothing_is_done_before_it_is_opened() -> None:

@@ -23,12 +23,22 @@ from hypothesis.stateful import (
     rule,
 )
 
-from cubicasa_async.bulk.journal import IN_DOUBT, MADE, Claim, Doubt, Entry, State, run_of
+from cubicasa_async.bulk.journal import (
+    IN_DOUBT,
+    MADE,
+    Claim,
+    Doubt,
+    Entry,
+    Settlement,
+    State,
+    run_of,
+)
 from cubicasa_async.bulk.journal_sqlite import SqliteJournal
 from cubicasa_async.errors import JournalError
 
 TARGET = "https://host.example/api/integrate/v3"
 NOBODY = 65534
+NO_NUL = st.characters(codec="utf-8", exclude_characters="\0")  # which no external_id holds
 
 
 def journal(
@@ -77,6 +87,72 @@ async def test_intents_at_once_are_all_on_disk(opened: SqliteJournal, path: Path
     await opened.claim([Entry(key, 1, "{}") for key in keys])
     await asyncio.gather(*map(opened.intend, keys))
     assert set(on_disk(path).values()) == {("intent", 1)}
+
+
+async def test_ends_of_all_kinds_are_on_disk_together(opened: SqliteJournal, path: Path) -> None:
+    keys = ["A", "B", "C", "D"]
+    await opened.claim([Entry(key, 1, "{}") for key in keys])
+    await opened.intend(*keys)
+    assert not await opened.settle_all(
+        [
+            Settlement("A", State.CREATED, "o1"),
+            Settlement("B", State.UNKNOWN, reason="lost"),
+            Settlement("C", State.REJECTED, reason="no"),
+            Settlement("D", State.CREATED, "o4"),
+        ]
+    )
+    assert on_disk(path) == {
+        "A": ("created", 1),
+        "B": ("unknown", 1),
+        "C": ("rejected", 1),
+        "D": ("created", 1),
+    }
+    [doubt] = await opened.doubts("", 10)
+    assert (doubt.key, doubt.order_id, doubt.reason) == ("B", None, "lost")
+
+
+async def test_what_was_not_sent_after_all_is_as_before(path: Path) -> None:
+    async with journal(path) as opened:
+        await opened.claim([Entry(key, 1, "{}") for key in "ABC"])
+        await opened.intend("A", "B", "C")
+        await opened.settle("C", State.CREATED, order_id="o1")
+        opened.unsent("A", "C")
+        opened.unsent("B", in_doubt=True)
+    assert on_disk(path) == {"A": ("new", 0), "B": ("unknown", 0), "C": ("created", 1)}
+
+
+async def test_a_run_that_died_may_have_sent_until_the_next_begins(path: Path) -> None:
+    async with journal(path, now=1000.0) as first:
+        await first.claim([Entry("A", 1, "{}"), Entry("B", 1, "{}")])
+        await first.intend("A", "B")
+        await first.settle("B", State.UNKNOWN, reason="lost")
+        await first.settle("A", State.CREATED, order_id="o1")
+    async with journal(path, now=1500.0) as second:
+        assert await second.doubt_age() == 500.0, "an answer that was lost has its own time"
+        await second.intend("A")
+    async with journal(path, now=2000.0) as third:
+        assert await third.doubt_age() == 0.0
+
+
+async def test_a_lost_answer_counts_from_when_it_was_lost(path: Path) -> None:
+    time = [1000.0]
+    slow = SqliteJournal(path)
+    async with run_of(slow, target=TARGET, now=lambda: time[0]) as opened:
+        await opened.claim([Entry("A", 1, "{}")])
+        await opened.intend("A")
+        time[0] = 1300.0
+        await opened.settle("A", State.UNKNOWN, reason="lost after many attempts")
+        time[0] = 1302.0
+        assert await opened.doubt_age() == 2.0
+
+
+async def test_an_sqlite_that_is_too_old_is_named(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 26, 0))
+    with pytest.raises(JournalError, match=r"needs SQLite 3\.33 or newer"):
+        async with journal(path):
+            raise AssertionError
 
 
 async def test_one_run_at_a_time(path: Path) -> None:
@@ -392,7 +468,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(
         target=keys,
-        key=st.text(st.characters(codec="utf-8"), min_size=1, max_size=2) | st.sampled_from("abc"),
+        key=st.text(NO_NUL, min_size=1, max_size=2) | st.sampled_from("abc"),
     )
     def name(self, key: str) -> str:
         return key

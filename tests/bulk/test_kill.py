@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -204,6 +205,28 @@ async def test_soak_fifty_random_moments(sandbox: Sandbox, tmp_path: Path, numbe
         ends.append(f"{len(made(sandbox))} drafts made, exit code {end.code}")
     job.is_complete(await job.whole(look))
     logger.info("%s, ended with %s; then all 500 made, none twice", look, ends)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(20))
+async def test_soak_ten_thousand_rows_with_lost_answers_bursts_of_429_and_kills(
+    tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    async with Sandbox(CANARY) as sandbox:
+        lost = Fault("drop", phase="after_commit", operation=CREATE, share=0.02)
+        refused = Fault("status", status=429, retry_after="1", operation=CREATE, share=0.002)
+        sandbox.faults.add(lost, refused)
+        job = Job(sandbox, tmp_path, 10_000)
+        job.write()
+        ends: list[str] = []
+        for _ in range(chance.choice([2, 3])):
+            killed = await job.killed(chance.uniform(100, 3_000), "--concurrency", "20")
+            assert killed.code == -9
+            ends.append(f"{len(made(sandbox))} drafts made")
+        job.is_complete(await job.whole("--concurrency", "20"))
+        hits = Counter(hit.fault.kind for hit in sandbox.faults.hits)
+        logger.info("killed with %s; then all 10,000, none twice; %s", ends, dict(hits))
 
 
 @pytest.mark.soak

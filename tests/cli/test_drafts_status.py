@@ -20,7 +20,7 @@ from tests.support.terminal import on_a_terminal
 from tests.support.waiting import until
 
 
-async def status(journal: Path, *options: str) -> Result:
+async def status(journal: Path | str, *options: str) -> Result:
     return await run("drafts", "status", journal, *options, environ=environment(None))
 
 
@@ -136,3 +136,29 @@ async def test_a_journal_that_no_run_has_used_says_so(tmp_path: Path) -> None:
     found = read_status(path)
     assert (found.rows, found.runs, found.states, found.last_sent) == (0, 1, {}, None)
     assert "api" not in repr(found)
+
+
+async def test_a_shared_job_is_read_from_its_database(
+    postgres_url: str, client: AsyncCubiCasa, sandbox: Sandbox
+) -> None:
+    await told(import_drafts(client, listings(3), journal=f"{postgres_url}#may"))
+    result = await status(f"{postgres_url}#may")
+    assert result.code == 0, result.err
+    [found] = result.json
+    assert found["journal"].endswith("#may")
+    assert (found["target"], found["rows"]) == (sandbox.base_url, 3)
+    assert (found["states"], found["workers"]) == ({"created": 3}, 0)
+    none = await status(f"{postgres_url}#june")
+    assert none.code == 2
+    assert "There is no job 'june'" in none.err
+    assert "there are: 'may'" in none.err
+
+
+async def test_a_database_without_a_journal_or_without_a_server_is_said(postgres_url: str) -> None:
+    result = await status(postgres_url)
+    assert result.code == 2
+    assert "There is no journal in postgresql://" in result.err
+    result = await status("postgresql://me:s3cr3t@127.0.0.1:1/none")
+    assert result.code == 2
+    assert "cannot be read" in result.err
+    assert "s3cr3t" not in result.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -224,6 +225,28 @@ async def test_one_failing_file_does_not_stop_the_others(
     assert len(of_kind(outcomes, Downloaded)) == FILES - 2
     files = await there(client, sandbox, order.id)
     assert on_disk(tmp_path).items() <= files.items()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+async def test_a_disk_that_takes_no_more_fails_the_file_and_leaves_nothing_half(
+    client: AsyncCubiCasa, sandbox: Sandbox, order: Order, tmp_path: Path
+) -> None:
+    import resource
+
+    path = path_of(sandbox, await url_of(client, order))
+    sandbox.file_host.contents.sizes[path] = 3_000_000
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, limits[1]))
+    try:
+        outcomes = await download(client, order.id, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    (failed,) = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+    assert failed.note == "The file could not be written: File too large."
+    assert len(of_kind(outcomes, Downloaded)) == FILES - 1
+    outcomes = await download(client, order.id, tmp_path)
+    assert on_disk(tmp_path) == await there(client, sandbox, order.id)
+    assert sandbox.file_host.fetches[-1].status in {206, 304}
 
 
 async def test_a_row_of_a_list_is_read_again(

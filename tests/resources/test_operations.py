@@ -374,7 +374,7 @@ async def test_webhooks_that_the_server_ignored_are_an_error(
     name: str, mocked_client: AsyncCubiCasa, answers: Answers
 ) -> None:
     answers.give("PATCH", {**HOOKS, name: []})
-    with pytest.raises(EchoMismatchError, match=f"answered {name}") as caught:
+    with pytest.raises(EchoMismatchError, match=f"{name} lacks") as caught:
         await mocked_client.webhooks.update(**HOOKS)
     assert caught.value.outcome is Outcome.UNKNOWN
 

@@ -93,7 +93,9 @@ def test_leaving_early_stops_the_job_and_frees_the_journal(
     assert {len(ids) for ids in sandbox.ledger.by_external_id().values()} == {1}
 
 
-def test_an_error_of_the_rows_comes_behind_the_outcomes(twin: CubiCasa, journal: Path) -> None:
+def test_an_error_of_the_rows_comes_behind_the_outcomes(
+    sandbox: Sandbox, twin: CubiCasa, journal: Path
+) -> None:
     class MineError(Exception):
         pass
 
@@ -104,7 +106,9 @@ def test_an_error_of_the_rows_comes_behind_the_outcomes(twin: CubiCasa, journal:
     outcomes: list[object] = []
     with pytest.raises(MineError):
         outcomes.extend(import_drafts(twin, given(), journal=journal))
-    assert len(outcomes) == 50
+    assert len(outcomes) == len(sandbox.ledger.by_external_id()) > 0
+    assert len(list(import_drafts(twin, rows(50), journal=journal, settle=0))) == 50
+    assert {len(ids) for ids in sandbox.ledger.by_external_id().values()} == {1}
 
 
 def test_an_interrupt_of_the_rows_is_raised_at_once(twin: CubiCasa, journal: Path) -> None:

@@ -1,0 +1,155 @@
+"""A PostgreSQL database that holds journals: how it is reached, and what is said of it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+
+from cubicasa_async.bulk import postgres_sql as texts
+from cubicasa_async.bulk.status import JobStatus
+from cubicasa_async.config import Secret
+from cubicasa_async.core.extras import from_extra
+from cubicasa_async.errors import ConfigError, JournalError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    Database = psycopg.Connection[tuple[Any, ...]]
+
+_DEFAULTS: Final = {  # a server that is gone must be noticed within a lease
+    "connect_timeout": "10",
+    "keepalives_idle": "20",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "application_name": "cubicasa_async",
+}
+
+
+class PostgresPlace:
+    """A job's place in a PostgreSQL database.
+
+    Args:
+        url: The database, as libpq takes it. A name behind `#` is the job's.
+        job: The job's name, if the URL has none.
+
+    Raises:
+        ConfigError: The URL cannot be read, or the driver is missing.
+    """
+
+    def __init__(self, url: str, job: str) -> None:
+        with from_extra("postgres", "A journal in PostgreSQL"):
+            import psycopg
+            from psycopg.conninfo import conninfo_to_dict
+        address, _, name = url.partition("#")
+        self.job: str = name or job
+        try:
+            given = conninfo_to_dict(address)
+        except psycopg.Error:  # what it says may show a part of the password
+            raise ConfigError(
+                "The journal's URL cannot be read. It is of the form "
+                "postgresql://user:password@host:port/database."
+            ) from None
+        self._parameters: dict[str, Any] = {**_DEFAULTS, **given}
+        self._secrets = [
+            Secret(str(given[kind])) for kind in ("password", "sslpassword") if given.get(kind)
+        ]
+
+    def __str__(self) -> str:
+        """The database and the job, without any password."""
+        known = self._parameters
+        user = f"{known['user']}@" if "user" in known else ""
+        port = f":{known['port']}" if "port" in known else ""
+        at = f"{user}{known.get('host', '')}{port}/{known.get('dbname', '')}"
+        return f"postgresql://{at}#{self.job}"
+
+    def connect(self) -> Database:
+        """A connection on which what is committed is durable, with the tables made."""
+        import psycopg
+
+        db = psycopg.connect(**self._parameters)
+        try:
+            db.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+            db.execute(texts.BE_DURABLE)
+            db.execute(texts.LOCK_TABLES, (texts.LOCK,))
+            if not row(db.execute(texts.HAS_TABLES))[0]:
+                db.execute(texts.SCHEMA)
+                db.execute(texts.SET_VERSION, (texts.VERSION,))
+            self._refuse_another(db)
+            db.commit()
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def explain(self, exc: Exception) -> JournalError:
+        """What a run raises because of this."""
+        if isinstance(exc, JournalError):
+            return exc
+        return JournalError(
+            f"The journal {self} failed: {self._said(exc)}. Nothing is sent without it; see to the "
+            "database and run the job again."
+        )
+
+    def status(self) -> JobStatus:
+        """How the job stands.
+
+        Raises:
+            JournalError: There is no such job, or it cannot be read.
+        """
+        import psycopg
+
+        try:
+            with closing(psycopg.connect(**self._parameters)) as db:
+                there = row(db.execute(texts.HAS_TABLES))[0]
+                if there:
+                    self._refuse_another(db)
+                job = db.execute(texts.STATUS, (self.job,)).fetchone() if there else None
+                if job is None:
+                    raise JournalError(f"There is no journal {self}.")
+                number, target, runs, began, last_sent = job
+                states = db.execute(texts.COUNTS, {"job": number}).fetchall()
+        except psycopg.Error as exc:
+            raise JournalError(f"The journal {self} cannot be read: {self._said(exc)}.") from None
+        return JobStatus(
+            place=str(self),
+            target=target,
+            runs=runs,
+            began=began,
+            last_sent=last_sent,
+            states=dict(states),
+            updating=0,
+        )
+
+    def _refuse_another(self, db: Database) -> None:
+        if db.execute(texts.GET_VERSION).fetchall() != [(texts.VERSION,)]:
+            raise JournalError(
+                f"The tables cubicasa_... in {self} are of another version. Name another database "
+                "or schema."
+            )
+
+    def _said(self, exc: Exception) -> str:
+        said = " ".join(str(exc).split()).rstrip(".")
+        for secret in self._secrets:
+            said = secret.redact(said)
+        return said
+
+
+async def read_status(url: str, *, job: str = "drafts") -> JobStatus:
+    """How a job stands, whose journal is in a PostgreSQL database.
+
+    Args:
+        url: The database, as PostgresJournal takes it.
+        job: The job's name, if the URL has none.
+
+    Raises:
+        JournalError: There is no such job, or it cannot be read.
+        ConfigError: The URL cannot be read, or the driver is missing.
+    """
+    return await asyncio.to_thread(PostgresPlace(url, job).status)
+
+
+def row(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """The only row of a result."""
+    [found] = cursor.fetchall()
+    return found
