@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import cubicasa_async
+from cubicasa_async import bulk, delivery
+from cubicasa_async.bulk.job import StopSign
+from cubicasa_async.bulk.journals import JournalPlace
+from cubicasa_async.sync import bulk as sync_bulk
+from cubicasa_async.sync import delivery as sync_delivery
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -37,11 +42,23 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 maximum_signature_line_length = 80
 
-# Types of other packages have no pages here, and the build asks no other site for them.
+# These modules import some types for type checkers only, and here the types are to be told.
+vars(sync_bulk).update(
+    {one.__name__: one for one in (bulk.Progress, bulk.Row, bulk.RowOutcome, StopSign)}
+)
+vars(sync_bulk)["JournalPlace"] = JournalPlace
+vars(sync_delivery).update(
+    {one.__name__: one for one in (delivery.AssetOutcome, delivery.Progress)}
+)
+
 nitpicky = True
-nitpick_ignore_regex = [(r"py:.*", r"(?!cubicasa_async\b).*")]
-
-
-def setup(app: Any) -> dict[str, bool]:
-    """What Sphinx asks of an extension."""
-    return {"parallel_read_safe": True}
+# Types of other packages have no pages here, and the build asks no other site for them.
+_FOREIGN = r"(?!cubicasa_async\b).*"
+_TYPE_VARIABLES = r"cubicasa_async\..*\b[A-Z]"
+_INTERNAL = (
+    r"cubicasa_async\.(core\.(transport\.Transport|walk\.Record|models\._Stored|values\.Unset)"
+    r"|resources\.base\.Resource|sync\.(resources\.Operations|engine\.Closeable)"
+    r"|delivery\.receiver\.EventStore|bulk\.(journal\.(Shared)?Journal|job\.StopSign)"
+    r"|delivery\.inbox_database\.\w+|sandbox\.contract\.\w+)"
+)
+nitpick_ignore_regex = [(r"py:.*", name) for name in (_FOREIGN, _TYPE_VARIABLES, _INTERNAL)]

@@ -154,8 +154,9 @@ async def import_drafts(
         conductor = asyncio.create_task(_conduct(job, work))
         teller = asyncio.create_task(_tell(job))
         try:
-            while (outcome := await job.outcomes.get()) is not None:
-                yield outcome
+            while (outcomes := await job.outcomes.get()) is not None:
+                for outcome in outcomes:
+                    yield outcome
             await conductor
         finally:
             conductor.cancel()
@@ -225,9 +226,7 @@ class _Import:
             ]
             if settlements := [v.settlement for v in verdicts if v.settlement is not None]:
                 await self._journal.settle_all(settlements)
-            for verdict in verdicts:
-                if verdict.outcome is not None:
-                    await job.tell(verdict.outcome)
+            await job.tell(*(v.outcome for v in verdicts if v.outcome is not None))
             yield [verdict.send for verdict in verdicts if verdict.send is not None]
         self._seen.whole = True
 

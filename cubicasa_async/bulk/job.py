@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final, Generic, Protocol, TypeGuard, TypeVar
 
 from cubicasa_async.bulk.journal import Record
@@ -67,7 +67,7 @@ class Job(Generic[J_co]):
         self.server: ServerOrders = ServerOrders(self.client, journal)
         self.meter: Meter = meter
         self.failure: Exception | None = None
-        self.outcomes: asyncio.Queue[RowOutcome | None] = asyncio.Queue(2 * concurrency)
+        self.outcomes: asyncio.Queue[Sequence[RowOutcome] | None] = asyncio.Queue(2)
         self.concurrency: int = concurrency
         self._settle = settle
         self._stop = stop
@@ -92,10 +92,11 @@ class Job(Generic[J_co]):
         """End the run because of this, unless it ends because of something else already."""
         self.failure = self.failure or error
 
-    async def tell(self, outcome: RowOutcome) -> None:
-        """Give an outcome to whoever takes them."""
-        self.meter.outcomes[outcome.kind] += 1
-        await self.outcomes.put(outcome)
+    async def tell(self, *outcomes: RowOutcome) -> None:
+        """Give outcomes to whoever takes them."""
+        if outcomes:
+            self.meter.outcomes.update(outcome.kind for outcome in outcomes)
+            await self.outcomes.put(outcomes)
 
     def answered(self) -> None:
         """A request had an answer."""

@@ -6,10 +6,11 @@ import json
 import math
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 from filelock import FileLock, Timeout
 
 from cubicasa_async.bulk import sqlite_damage
@@ -119,6 +120,7 @@ _COUNTS: Final = "SELECT state, count(*) FROM drafts GROUP BY state"
 _JOB_VALUE: Final = "SELECT value FROM job WHERE name = ?"
 _SET_TARGET: Final = "INSERT INTO job VALUES ('target', ?)"
 _SET_RUN: Final = "INSERT OR REPLACE INTO job VALUES ('run', ?), ('began', ?)"
+_NEVER_SEEN: Final = Claim(None, None, changed=False, repeats=None, orders=(), sends=0)
 
 
 class SqliteJournal(Journal):
@@ -255,20 +257,39 @@ class SqliteJournal(Journal):
     def _claim(self, db: sqlite3.Connection, entries: Sequence[Entry]) -> list[Claim]:
         keys = [entry.key for entry in entries]
         orders = _orders(db, keys)
+        try:  # the usual case, in one statement
+            self._add(db, entries)
+        except sqlite3.IntegrityError:
+            return self._claim_again(db, entries, orders)
+        if not orders:
+            return [_NEVER_SEEN] * len(entries)
+        return [attrs.evolve(_NEVER_SEEN, orders=tuple(orders.get(key, ()))) for key in keys]
+
+    def _add(self, db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+        if entries:
+            run = self._run
+            values = [v for row in entries for v in (row.key, row.line, row.body, run, run)]
+            db.execute(_ADD.format(", ".join([_NEW_ROW] * len(entries))), values)
+
+    def _claim_again(
+        self, db: sqlite3.Connection, entries: Sequence[Entry], orders: Mapping[str, list[str]]
+    ) -> list[Claim]:
+        """Claim rows of which some are in the journal already, or come more than once."""
+        keys = [entry.key for entry in entries]
         known: dict[str, tuple[Any, ...]] = {
             row[0]: row[1:] for row in db.execute(_FIND.format(_marks(keys)), keys)
         }
         run = self._run
         claims: list[Claim] = []
-        added: list[tuple[object, ...]] = []
+        added: list[Entry] = []
         read_again: list[tuple[object, ...]] = []
         for entry in entries:
             key, line, body = entry.key, entry.line, entry.body
             listed = tuple(orders.get(key, ()))
             if key not in known:
-                added.append((key, line, body, run, run))
+                added.append(entry)
                 known[key] = ("new", line, body, None, None, 0, run)
-                claims.append(Claim(None, None, False, None, listed, 0))
+                claims.append(attrs.evolve(_NEVER_SEEN, orders=listed))
                 continue
             state, first, last, made, order_id, sends, last_run = known[key]
             if last_run == run:
@@ -281,9 +302,7 @@ class SqliteJournal(Journal):
             changed = (last if made is None else made) != body
             updating = made == ""
             claims.append(Claim(State(state), order_id, changed, None, listed, sends, updating))
-        if added:
-            marks = ", ".join([_NEW_ROW] * len(added))
-            db.execute(_ADD.format(marks), [value for row in added for value in row])
+        self._add(db, added)
         db.executemany(_READ_AGAIN, read_again)
         return claims
 

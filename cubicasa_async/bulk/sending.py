@@ -76,8 +76,9 @@ class _Sending:
     ) -> None:
         self._job = job
         self._change = change
-        self._ready: asyncio.Queue[Checked | None] = asyncio.Queue(job.concurrency)
-        self._ended: asyncio.Queue[_End | None] = asyncio.Queue(job.concurrency)
+        self._ready: asyncio.Queue[Checked | None] = asyncio.Queue()
+        self._room = asyncio.Event()
+        self._ended: asyncio.Queue[_End | None] = asyncio.Queue(2 * job.concurrency)
         self._intended: dict[str, Checked] = {}
 
     async def run(self, batches: AsyncIterator[list[Checked]]) -> None:
@@ -97,7 +98,7 @@ class _Sending:
     async def _feed(self, batches: AsyncIterator[list[Checked]]) -> None:
         await self._job.part(self._feed_all(batches))
         for _ in range(self._job.concurrency):
-            await self._ready.put(None)
+            self._ready.put_nowait(None)
 
     async def _feed_all(self, batches: AsyncIterator[list[Checked]]) -> None:
         while not self._job.ends and (batch := await anext(batches, None)) is not None:
@@ -111,11 +112,15 @@ class _Sending:
         if new:
             await self._job.journal.intend(*new)
             self._intended |= new
+        while self._ready.qsize() > self._job.concurrency:
+            self._room.clear()
+            await self._room.wait()
         for row in rows:
-            await self._ready.put(row)
+            self._ready.put_nowait(row)
 
     async def _send(self) -> None:
         while (row := await self._ready.get()) is not None:
+            self._room.set()
             if not self._job.ends:
                 await self._job.part(self._send_one(row))
 
@@ -140,11 +145,8 @@ class _Sending:
 
 async def _settle(job: Job[Record], ends: list[_End]) -> None:
     contested = await job.journal.settle_all([end.settlement for end in ends])
-    for end in ends:
-        if end.settlement.key in contested:
-            await job.tell(_contested(end))
-        elif end.outcome is not None:
-            await job.tell(end.outcome)
+    told = [_contested(end) if end.settlement.key in contested else end.outcome for end in ends]
+    await job.tell(*(outcome for outcome in told if outcome is not None))
 
 
 async def _create(job: Job[Record], row: Checked, limit: float) -> _End:

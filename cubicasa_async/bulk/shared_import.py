@@ -85,9 +85,7 @@ class SharedImport:
                 results = [check_row(row, derive_keys=self._derive_keys) for row in batch]
                 checked = [result for result in results if isinstance(result, Checked)]
                 repeats = await self._journal.add([_entry(row) for row in checked])
-                for result in results:
-                    if isinstance(result, Rejected):
-                        await job.tell(result)
+                await job.tell(*(result for result in results if isinstance(result, Rejected)))
                 for row, repeat in zip(checked, repeats, strict=True):
                     if repeat is not None:
                         line, differs = repeat
@@ -118,9 +116,7 @@ class SharedImport:
         settlements = [v.settlement for v in verdicts if v.settlement is not None]
         if settlements:
             await self._journal.settle_all(settlements)
-        for verdict in verdicts:
-            if verdict.outcome is not None:
-                await self._job.tell(verdict.outcome)
+        await self._job.tell(*(v.outcome for v in verdicts if v.outcome is not None))
         return [verdict.send for verdict in verdicts if verdict.send is not None]
 
     async def _clear_doubts(self) -> None:
@@ -136,8 +132,7 @@ class SharedImport:
         after: str | None = ""
         while after is not None and not self._job.ends:
             found, after = await self._journal.others(after, _TOLD_AT_ONCE)
-            for other in found:
-                await self._job.tell(self._of_another(other))
+            await self._job.tell(*map(self._of_another, found))
 
     def _of_another(self, other: Other) -> RowOutcome:
         claim, entry = other.claim, other.entry

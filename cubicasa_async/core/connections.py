@@ -11,6 +11,7 @@ import aiohttp
 import attrs
 
 from cubicasa_async.config import Config
+from cubicasa_async.core.alarm import Alarm
 from cubicasa_async.core.limits import Gate
 from cubicasa_async.core.runtime import Runtime
 from cubicasa_async.errors import ClientClosedError
@@ -81,6 +82,7 @@ class Connections:
 
     Attributes:
         gate: Bounds how many calls run at once, and how fast they begin.
+        alarm: Bounds how long an attempt takes.
         plain: For calls without an effect.
         traced: For calls with one; it marks the attempt (a Mark) when its headers begin to leave.
     """
@@ -89,6 +91,7 @@ class Connections:
         self, config: Config, runtime: Runtime, user_agent: str, borrowed: Borrowed | None
     ) -> None:
         self.gate: Gate = Gate(config.concurrency, runtime)
+        self.alarm: Alarm = Alarm()
         self._owned = borrowed is None
         self._connector = (
             aiohttp.TCPConnector(limit=0, ssl=config.ssl)
@@ -116,6 +119,7 @@ class Connections:
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip, deflate",
                 "User-Agent": user_agent,
+                "api-key": config.api_key.reveal(),
             },
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=config.connect_timeout),
             auto_decompress=False,
@@ -129,6 +133,7 @@ class Connections:
         try:
             yield
         finally:
+            self.alarm.stop()
             await self.plain.close()
             await self.traced.close()
             if self._owned:

@@ -155,7 +155,8 @@ class Transport:
                 attempt.connections.gate.speed_up()
                 data, answer = attempt.done
                 if (kept := _kept.get()) is not None:
-                    kept.append(wire.Response(data, answer.status, answer.headers, answer.body))
+                    headers = {name.lower(): value for name, value in answer.headers.items()}
+                    kept.append(wire.Response(data, answer.status, headers, answer.body))
                 return cast("T", data)
             bounds = bounds or policy.waits(self.config.retry)
             decision = self._decide(attempt, error, len(attempts) + 1, next(bounds))
@@ -312,7 +313,7 @@ class _Attempt:
         except (AnswerError, DecodeError):
             # A server may echo the request. What an error keeps must not hold the key.
             secret = self.transport.config.api_key
-            headers = {name: secret.redact(value) for name, value in answer.headers.items()}
+            headers = {name.lower(): secret.redact(value) for name, value in answer.headers.items()}
             body = secret.redact_bytes(answer.body)
             return read(self.endpoint, wire.Answer(answer.status, headers, body))
 
@@ -327,7 +328,7 @@ class _Attempt:
             left = self.deadline - transport.runtime.monotonic()
             if left <= 0:
                 raise QueueTimeoutError("The call's deadline passed before it could be sent.")
-            async with asyncio.timeout(min(_seconds(options.timeout), left)):
+            with self.connections.alarm.limit(min(_seconds(options.timeout), left)):
                 return await self._send()
         finally:
             gate.leave()
@@ -335,9 +336,9 @@ class _Attempt:
     async def _send(self) -> wire.Answer:
         config, request, mark = self.transport.config, self.request, self._mark
         session = self.connections.traced if mark else self.connections.plain
-        headers = {**(self.options.headers or {}), "api-key": config.api_key.reveal()}
+        headers = self.options.headers or {}
         if request.body is not None:
-            headers["Content-Type"] = "application/json"
+            headers = {**headers, "Content-Type": "application/json"}
         async with session.request(
             request.method,
             request.url,
@@ -350,10 +351,9 @@ class _Attempt:
         ) as response:
             self._phase, self._status = "answer", response.status
             body = await _read_bounded(response, config.max_response_bytes)
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            encoding = headers.get("content-encoding", "").strip().lower()
-            body = wire.inflate(body, encoding, config.max_response_bytes) if body else body
-            return wire.Answer(response.status, headers, body)
+            if body and (encoding := response.headers.get("content-encoding")):
+                body = wire.inflate(body, encoding.strip().lower(), config.max_response_bytes)
+            return wire.Answer(response.status, response.headers, body)
 
     def record(self, error: CubiCasaError, slept: float) -> Attempt:
         if self._phase == "connect" and self._mark and self._mark.sent:

@@ -113,7 +113,9 @@ class Wait:
         return gaps
 
     def _listen(self) -> asyncio.Future[object] | None:
-        return asyncio.ensure_future(self.waker.changed(self.order_id)) if self.waker else None
+        if self.waker is None:
+            return None
+        return asyncio.ensure_future(self.waker.changed(self.order_id))
 
     async def _woken(self, signal: asyncio.Future[object] | None, seconds: float) -> bool:
         """Wait; True if a signal ended it. A waker that fails is one that never signals."""

@@ -7,6 +7,7 @@ operation has a grade of evidence. Tests judge a client by its ledger, never by 
 from __future__ import annotations
 
 from cubicasa_async.sandbox.changes import Delivery, StatusChange
+from cubicasa_async.sandbox.clock import Clock
 from cubicasa_async.sandbox.contract import Contract, Operation
 from cubicasa_async.sandbox.faults import Fault, FaultPlan, Hit, Kind, Phase
 from cubicasa_async.sandbox.files import Fetch, FileHost, Habits
@@ -33,6 +34,7 @@ from cubicasa_async.sandbox.world import (
 
 __all__ = [
     "ChangeRequest",
+    "Clock",
     "Contract",
     "Delivery",
     "Entry",

@@ -114,6 +114,15 @@ def _set_reading(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
     return {"reading": sandbox.reading}
 
 
+def _advance_clock(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
+    del order_id
+    seconds = body.get("advance")
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        raise TypeError("The body needs advance, a number of seconds.")
+    sandbox.clock.advance(seconds)
+    return {"now": sandbox.clock(), "ahead": sandbox.clock.ahead}
+
+
 def _reset(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
     sandbox.reset()
     return _state(sandbox, body, order_id)
@@ -162,6 +171,7 @@ _ACTIONS: Final[dict[tuple[str, str], Callable[[Sandbox, dict[str, Any], str], A
     ("POST", "orders/{id}/advance"): _advance,
     ("PUT", "orders/{id}/status"): _set_status,
     ("PUT", "reading"): _set_reading,
+    ("POST", "clock"): _advance_clock,
     ("POST", "reset"): _reset,
     ("GET", "state"): _state,
     ("GET", "openapi.json"): _document,

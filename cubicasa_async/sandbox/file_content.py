@@ -70,11 +70,12 @@ class Contents:
     """
 
     def __init__(self, size: int = 20_000) -> None:
-        self.size = size
+        self._usual_size = size
         self.reset()
 
     def reset(self) -> None:
         """Forget changes, sizes and exact bytes."""
+        self.size: int = self._usual_size
         self.sizes: dict[str, int] = {}
         self._exact: dict[str, bytes] = {}
         self._versions: dict[str, int] = {}

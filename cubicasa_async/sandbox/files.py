@@ -98,6 +98,7 @@ class FileHost:
         contents: What lies where: sizes, changes and exact bytes.
         habits: How files are served.
         faults: What goes wrong, by path: the kinds and phases of the API's own plan.
+        on_key: Is told the path of each request that came with a key.
     """
 
     def __init__(self, host: str = "127.0.0.1", clock: Callable[[], float] = time.time) -> None:
@@ -105,6 +106,7 @@ class FileHost:
         self._clock = clock
         self.contents: Contents = Contents()
         self.faults: FaultPlan = FaultPlan()
+        self.on_key: Callable[[str], object] | None = None
         self.reset()
 
     @property
@@ -130,8 +132,9 @@ class FileHost:
         await self._listener.close()
 
     def reset(self) -> None:
-        """Forget what was seen, and serve as in the beginning; the size stays."""
+        """Forget what was seen, and serve as in the beginning; what is held is let go."""
         self._listener.recover()
+        self._listener.let_go()
         self.saw_key: bool = False
         self.fetches: list[Fetch] = []
         self.habits: Habits = Habits()
@@ -172,7 +175,10 @@ class FileHost:
     async def _handle(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
         await connection.discard()
         path, headers = request.rel_url.raw_path, request.headers
-        self.saw_key = self.saw_key or "api-key" in headers or "Authorization" in headers
+        if "api-key" in headers or "Authorization" in headers:
+            self.saw_key = True
+            if self.on_key is not None:
+                self.on_key(path)
         fetch = Fetch(
             request.method,
             path,

@@ -101,6 +101,11 @@ class Listener:
             _listen(reserved)
         self._back.set()
 
+    def let_go(self) -> None:
+        """End all waiting: the requests that are held are not answered, and not done."""
+        self._closing.set()
+        self._closing = asyncio.Event()
+
     async def _return(self, runner: web.ServerRunner, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):

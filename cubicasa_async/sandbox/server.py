@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
 from aiohttp import web
 
+from cubicasa_async.sandbox.clock import Clock
 from cubicasa_async.sandbox.contract import PREFIX, Contract, Match, Problem, Problems, parse_json
 from cubicasa_async.sandbox.control import CONTROL, control
 from cubicasa_async.sandbox.faults import Fault, FaultPlan, Kind, Phase
@@ -36,7 +36,8 @@ _NOT_FOUND: Final = (
 class Sandbox:
     """A server of the API on a port of this machine, and all that is known about its life.
 
-    Use it as an async context manager, or call `start` and `close`.
+    Use it as an async context manager, or call `start` and `close`. While it runs, all the rest may
+    be used from any thread.
 
     Args:
         api_key: The key that it accepts; a random one by default.
@@ -44,13 +45,15 @@ class Sandbox:
         port: Port to bind; 0 takes a free one.
         reading: How it counts offsets.
         max_limit: The most records that a page may have (inferred; the real one is unknown).
-        clock: Answers the time as Unix seconds; by default `time.time`.
+        clock: Answers the time as Unix seconds, from which `clock` can be advanced; by default
+            `time.time`.
         seed: Of the ids and of the faults' random numbers.
 
     Attributes:
         api_key: The key that it accepts.
         reading: How it counts offsets; may be set at any time.
         max_limit: The most records that a page may have; may be set at any time.
+        clock: Its time, which can be advanced.
         ledger: Every request as the server saw it.
         faults: The fault plan.
         world: The state.
@@ -79,14 +82,16 @@ class Sandbox:
         self.api_key: str = api_key or f"sandbox-{secrets.token_hex(16)}"
         self.reading = reading
         self.max_limit = max_limit
-        self._clock = clock or time.time
+        self._beginning = (self.reading, max_limit)
+        self.clock: Clock = Clock(clock) if clock else Clock()
         self.ledger: Ledger = Ledger()
         self.faults: FaultPlan = FaultPlan(seed)
-        self.world: World = World(self._clock, seed)
-        self.webhooks: Webhooks = Webhooks(self.world, self._clock, seed)
+        self.world: World = World(self.clock, seed)
+        self.webhooks: Webhooks = Webhooks(self.world, self.clock, seed)
         self.contract: Contract = Contract.load()
-        self.file_host: FileHost = FileHost(host, self._clock)
+        self.file_host: FileHost = FileHost(host, self.clock)
         self._listener = Listener(self._handle, host, port)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def reading(self) -> Reading:
@@ -104,7 +109,7 @@ class Sandbox:
 
     @property
     def origin(self) -> str:
-        """Scheme, address and port, such as `http://127.0.0.1:49152`."""
+        """The scheme, address and port at which it listens."""
         return self._listener.origin
 
     @property
@@ -124,31 +129,52 @@ class Sandbox:
         except BaseException:
             await self.file_host.close()
             raise
+        self._loop = asyncio.get_running_loop()
         self.webhooks.start()
         self.world.asset_base = self.file_host.origin
 
     async def close(self) -> None:
         """Close all connections at once; twice is fine. State and ledger stay readable."""
+        self._loop = None
         await self.webhooks.close()
         await self._listener.close()
         await self.file_host.close()
 
     def recover(self) -> None:
         """Be back at once, if a fault has taken the server down."""
-        self._listener.recover()
+        self._on_loop(self._listener.recover)
 
     def reset(self) -> None:
-        """Begin anew: state, ledger, faults, webhooks and what the file host saw.
+        """Begin anew: state, clock, ledger, faults, webhooks, settings and what the file host saw.
 
-        If a fault has taken the server down, it is back at once.
+        What a fault holds or delays is not done any more. If one has taken the server down, it is
+        back at once. Address and key stay, and so do connections at rest.
         """
-        self.recover()
+        self._on_loop(self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._listener.recover()
+        self._listener.let_go()
+        self.reading, self.max_limit = self._beginning
+        self.clock.reset()
         self.webhooks.reset()
         self.world.reset()
         self.ledger.clear()
         self.faults.clear()
         self.faults.hits.clear()
         self.file_host.reset()
+
+    def _on_loop(self, function: Callable[[], None]) -> None:
+        """Call what is not safe from any thread, on the loop's own if need be, and wait for it."""
+        loop = self._loop
+        if loop is None or loop is asyncio._get_running_loop():  # noqa: SLF001 # public in asyncio
+            function()
+            return
+
+        async def turn() -> None:
+            function()
+
+        asyncio.run_coroutine_threadsafe(turn(), loop).result()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -173,7 +199,7 @@ class Sandbox:
         match = Match(None) if below is None else self.contract.match(request.method, below)
         place = path if below is None else below
         entry = self.ledger.arrive(
-            time=self._clock(),
+            time=self.clock(),
             method=request.method,
             path=self._masked(place, request.rel_url.raw_query_string),
             operation=match.operation.id if match.operation else None,

@@ -11,7 +11,7 @@ import enum
 import json
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ import aiohttp
 import attrs
 
 from cubicasa_async.sandbox.changes import StatusChange
+from cubicasa_async.sandbox.clock import Clock
 from cubicasa_async.sandbox.world import World
 
 __all__ = ["WebhookCall", "WebhookFault", "WebhookKind", "WebhookPlan", "Webhooks"]
@@ -187,7 +188,7 @@ class Webhooks:
 
     Args:
         world: Whose changes, URLs and triggers.
-        clock: Answers the time as Unix seconds.
+        clock: The time; pauses and delays are over when it says so.
         seed: Of the faults' random numbers.
 
     Attributes:
@@ -198,7 +199,11 @@ class Webhooks:
         patience: Seconds that an answer is waited for.
     """
 
-    def __init__(self, world: World, clock: Callable[[], float], seed: int = 0) -> None:
+    attempts: int
+    pause: float
+    patience: float
+
+    def __init__(self, world: World, clock: Clock, seed: int = 0) -> None:
         self._world = world
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -207,9 +212,7 @@ class Webhooks:
         self._passed = asyncio.Event()
         self.calls: list[WebhookCall] = []
         self.faults: WebhookPlan = WebhookPlan(seed)
-        self.attempts: int = 3
-        self.pause: float = 1.0
-        self.patience: float = 10.0
+        self._begin_anew()
         world.on_change = self._tell
 
     def start(self) -> None:
@@ -227,13 +230,38 @@ class Webhooks:
             self._session = None
 
     def reset(self) -> None:
-        """Forget all calls and faults, and give up what is under way."""
+        """Forget all calls, faults and settings, and give up what is under way."""
         self._cancel()
         self.calls.clear()
         self.faults.clear()
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self.attempts, self.pause, self.patience = 3, 1.0, 10.0
 
     async def settled(self) -> None:
-        """Wait until each call under way was acknowledged or dropped."""
+        """Wait until each call under way was acknowledged or dropped; from any event loop."""
+        loop = self._loop
+        if loop is None or loop is asyncio.get_running_loop():
+            await self._settled()
+        else:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._settled(), loop))
+
+    def wait_until_settled(self) -> None:
+        """The same from a thread without an event loop, if the sandbox runs in another one.
+
+        Raises:
+            RuntimeError: An event loop runs in this thread.
+        """
+        if asyncio._get_running_loop() is not None:  # noqa: SLF001 # public in asyncio
+            raise RuntimeError(
+                "This would hold up the event loop that runs here, and with it whoever is called "
+                "on it. Use `await webhooks.settled()`."
+            )
+        if self._loop is not None:
+            asyncio.run_coroutine_threadsafe(self._settled(), self._loop).result()
+
+    async def _settled(self) -> None:
         await asyncio.sleep(0)  # what has just happened is told on the loop's next turn
         while self._tasks:
             await asyncio.wait(self._tasks)
@@ -261,7 +289,7 @@ class Webhooks:
         fault = self.faults.choose(change, attempt=False)
         kind = fault.kind if fault else None
         if fault is not None and kind is WebhookKind.DELAY:
-            await asyncio.sleep(fault.seconds)
+            await self._clock.sleep(fault.seconds)
         elif fault is not None and kind is WebhookKind.REORDER:
             with suppress(TimeoutError):
                 async with asyncio.timeout(fault.seconds):
@@ -276,7 +304,7 @@ class Webhooks:
     async def _try(self, change: StatusChange, url: str, kind: WebhookKind | None) -> None:
         for attempt in range(1, self.attempts + 1):
             if attempt > 1:
-                await asyncio.sleep(self.pause)
+                await self._clock.sleep(self.pause)
             fault = self.faults.choose(change, attempt=True)
             struck = fault.kind if fault else kind
             call = WebhookCall(url, change.body(), attempt, self._clock(), fault=struck)

@@ -19,8 +19,8 @@ from tests.support.commands import COMMAND, environment, run, started
 from tests.support.waiting import until
 
 NAIVE = ("-m", "tests.support.naive_download")
-SIZE = 1_500_000
-SLOW = Fault("delay", phase="mid_body", seconds=0.04)
+SIZE = 4_000_000
+SLOW = Fault("delay", phase="mid_body", seconds=0.1)
 
 
 @attrs.frozen
