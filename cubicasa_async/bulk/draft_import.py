@@ -211,7 +211,7 @@ class _Import:
 
     async def _rows_to_send(self, rows: AsyncIterator[Row]) -> AsyncGenerator[list[Checked]]:
         job, begun = self._job, False
-        async for batch in batches(rows, _ROWS_AT_ONCE):
+        async for batch in batches(rows, max(_ROWS_AT_ONCE, 4 * job.concurrency)):
             job.meter.read += len(batch)
             checked = await self._checked(batch)
             if checked and not begun:

@@ -76,6 +76,7 @@ class _Sending:
     ) -> None:
         self._job = job
         self._change = change
+        self._at_once = 2 * job.concurrency  # rows in doubt, should all be lost: twice as many
         self._ready: asyncio.Queue[Checked | None] = asyncio.Queue()
         self._room = asyncio.Event()
         self._ended: asyncio.Queue[_End | None] = asyncio.Queue(2 * job.concurrency)
@@ -102,8 +103,8 @@ class _Sending:
 
     async def _feed_all(self, batches: AsyncIterator[list[Checked]]) -> None:
         while not self._job.ends and (batch := await anext(batches, None)) is not None:
-            for start in range(0, len(batch), self._job.concurrency):
-                await self._make_ready(batch[start : start + self._job.concurrency])
+            for start in range(0, len(batch), self._at_once):
+                await self._make_ready(batch[start : start + self._at_once])
 
     async def _make_ready(self, rows: list[Checked]) -> None:
         if self._job.ends:
