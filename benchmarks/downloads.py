@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -87,8 +86,8 @@ async def _throughput(directory: Path, *, rounds: int) -> list[Figure]:
             ratios = await compare(
                 ("aiohttp, chunks into files", bare),
                 {
-                    "cubicasa_async, durable=False": partial(ours, durable=False),
-                    "cubicasa_async, waiting for the disk": partial(ours, durable=True),
+                    "cubicasa_async, not waiting for the disk": partial(ours, durable=False),
+                    "cubicasa_async, each file on the disk itself": partial(ours, durable=True),
                 },
                 rounds=rounds,
                 clock=WALL,
@@ -118,6 +117,8 @@ def _own_peak() -> float:
         found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text("utf-8"))
         if found is not None:
             return int(found[1]) / 1024
+    import resource  # not on every system
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -79,7 +79,7 @@ class _Sending:
         self._at_once = 2 * job.concurrency  # rows in doubt, should all be lost: twice as many
         self._ready: asyncio.Queue[Checked | None] = asyncio.Queue()
         self._room = asyncio.Event()
-        self._ended: asyncio.Queue[_End | None] = asyncio.Queue(2 * job.concurrency)
+        self._ended: asyncio.Queue[_End | None] = asyncio.Queue(3 * job.concurrency)
         self._intended: dict[str, Checked] = {}
 
     async def run(self, batches: AsyncIterator[list[Checked]]) -> None:

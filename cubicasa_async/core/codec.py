@@ -143,10 +143,15 @@ def _model_hook(cls: type[Model], converter: BaseConverter) -> Callable[[Any, An
 def _sparse_hook(cls: type[Sparse], converter: BaseConverter) -> Callable[[Any, Any], Any]:
     structure = _model_hook(cls, converter)
     renamed = other_names(cls)
-    types_by_name = get_type_hints(cls)
-    objects = {
-        wire for name, wire in wire_names(cls).items() if _is_sparse(optional(types_by_name[name]))
-    }
+    hints = get_type_hints(cls)
+    types_by_key = {wire: hints[name] for name, wire in wire_names(cls).items()}
+
+    def fits(key: str, value: Any) -> bool:
+        try:
+            converter.structure(value, types_by_key.get(key, Any))
+        except Exception:  # noqa: BLE001 # cattrs raises groups and what its hooks raise
+            return False
+        return True
 
     def hook(value: Any, _: Any) -> Model:
         if type(value) is not dict:
@@ -155,12 +160,12 @@ def _sparse_hook(cls: type[Sparse], converter: BaseConverter) -> Callable[[Any, 
         for other, name in renamed.items():
             if other in said and name not in said:
                 said[name] = said.pop(other)
-        misshapen = {
-            name: said.pop(name) for name in objects & said.keys() if type(said[name]) is not dict
-        }
-        model: Model = structure(said, cls)
-        if misshapen:
-            put(model, "extra", {**model.extra, **misshapen})
+        try:
+            return structure(said, cls)
+        except Exception:  # noqa: BLE001 # as above
+            misshapen = {key: item for key, item in said.items() if not fits(key, item)}
+        model: Model = structure({k: v for k, v in said.items() if k not in misshapen}, cls)
+        put(model, "extra", {**model.extra, **misshapen})
         return model
 
     return hook

@@ -258,6 +258,6 @@ class Model(_Stored):
 class Sparse(Model):
     """A model in which "nothing" comes in many forms: null, "", [], {}, an object of nulls.
 
-    All of them are read as the field's default. Something of another shape than expected, where
-    another Sparse model is expected, is kept in `extra` as it came.
+    All of them are read as the field's default. Something of another shape than expected is kept in
+    `extra` as it came.
     """

@@ -50,9 +50,14 @@ UNSET: Final = Unset.UNSET
 
 
 def is_nothing(value: Any) -> bool:
-    """Whether a JSON value says nothing."""
-    if isinstance(value, dict):
-        return all(map(is_nothing, cast("dict[str, Any]", value).values()))
-    if isinstance(value, list):
-        return all(map(is_nothing, value))  # pyright: ignore[reportUnknownArgumentType] # JSON
-    return value is None or value == ""
+    """Whether a JSON value says nothing, however deep it is nested."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += cast("dict[str, Any]", value).values()
+        elif isinstance(value, list):
+            waiting += cast("list[Any]", value)
+        elif value is not None and value != "":
+            return False
+    return True

@@ -1,0 +1,222 @@
+"""The services that the guide shows, served: drafts are made, and deliveries arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import stat
+import sys
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from cubicasa_async.delivery import Inbox
+from cubicasa_async.sandbox import Fault, Order, Sandbox
+from tests.guide.pages import blocks
+from tests.guide.reader import Reader
+from tests.support.waiting import until
+from tests.support.wsgi import django_application, serving
+
+SECRET = "0123456789abcdef-of-the-guide"
+LISTING = {
+    "number": "L-7",
+    "street": "7 Main Street",
+    "city": "Springfield",
+    "country": "United States",
+    "photographer": "photographer@example.com",
+}
+
+
+@pytest.fixture
+def shown(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Imports a module that the guide shows, and forgets it afterwards."""
+    before = set(sys.modules)
+
+    def load(page: str, name: str) -> ModuleType:
+        reader.export("CUBICASA_WEBHOOK_SECRET", SECRET)
+        for block in blocks(page):
+            if block.file is not None:
+                reader.put(block)
+        importlib.invalidate_caches()
+        return importlib.import_module(name)
+
+    yield load
+    for name in set(sys.modules) - before:
+        place = getattr(sys.modules[name], "__file__", None)
+        if place is not None and Path(place).is_relative_to(reader.directory):
+            del sys.modules[name]
+    sys.modules.pop("plans", None)  # a package without a file
+
+
+async def post(url: str, body: Any) -> tuple[int, Any]:
+    async with aiohttp.ClientSession() as session, session.post(url, json=body) as answer:
+        return answer.status, await answer.json()
+
+
+async def makes_drafts(origin: str, sandbox: Sandbox) -> None:
+    """A service of listings makes each once, and tells what it does not know."""
+    status, made = await post(f"{origin}/listings", LISTING)
+    assert (status, sandbox.ledger.by_external_id()) == (201, {"L-7": [made["order"]]})
+    status, answer = await post(f"{origin}/listings", LISTING | {"photographer": "nobody"})
+    assert (status, "NOT_SENT" in str(answer)) == (422, True)
+    sandbox.faults.add(Fault("drop", phase="after_commit", operation="drafts.create"))
+    status, answer = await post(f"{origin}/listings", LISTING | {"number": "L-8"})
+    assert (status, "UNKNOWN" in str(answer)) == (504, True)
+    assert len(sandbox.ledger.by_external_id()["L-8"]) == 1
+    sandbox.faults.clear()
+
+
+async def becomes_ready(sandbox: Sandbox, url: str) -> Order:
+    """An order becomes Ready, and the URL is called and answers well."""
+    sandbox.world.webhook_urls = [url]
+    sandbox.world.webhook_triggers = ["moved_to_ready"]
+    sandbox.webhooks.pause = 0.01
+    order = sandbox.world.add_order(status="Ready")
+    await sandbox.webhooks.settled()
+    assert [call.status for call in sandbox.webhooks.calls] == [200]
+    return order
+
+
+async def delivers(sandbox: Sandbox, reader: Reader, url: str) -> None:
+    """What becomes Ready lies in its folder soon."""
+    order = await becomes_ready(sandbox, url)
+    manifest = reader.directory / "plans" / order.id / "cubicasa-manifest.json"
+    await until(lambda: manifest.exists() and len(list(manifest.parent.glob("*.pdf"))) > 0)
+
+
+@asynccontextmanager
+async def uvicorn_serving(app: Any) -> AsyncGenerator[str]:
+    import uvicorn
+
+    config = uvicorn.Config(app, port=0, lifespan="on", log_config=None, ws="none")
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve())
+    try:
+        await until(lambda: server.started or task.done())
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def test_fastapi(shown: Any, reader: Reader, sandbox: Sandbox) -> None:
+    page = "howto/fastapi.md"
+    await reader.follow(page)
+    assert [words[:2] for words in reader.served] == [["uvicorn", "service:app"]]
+    async with uvicorn_serving(shown(page, "service").app) as origin:
+        await makes_drafts(origin, sandbox)
+        (order_id,) = sandbox.ledger.by_external_id()["L-7"]
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{origin}/listings/L-7") as answer,
+        ):
+            assert await answer.json() == {"orders": [order_id]}
+        await delivers(sandbox, reader, f"{origin}/cubicasa/{SECRET}")
+
+
+async def test_flask(shown: Any, reader: Reader, sandbox: Sandbox) -> None:
+    page = "howto/flask.md"
+    await reader.follow(page)
+    assert [words[0] for words in reader.served] == ["flask"]
+    module = shown(page, "app")
+    with module.client, module.webhooks, serving(module.app) as origin:
+        await makes_drafts(origin, sandbox)
+        await delivers(sandbox, reader, f"{origin}/cubicasa/{SECRET}")
+
+
+async def test_django(shown: Any, reader: Reader, sandbox: Sandbox) -> None:
+    page = "howto/django.md"
+    await reader.follow(page)
+    urls = shown(page, "plans.urls")
+    views = sys.modules["plans.views"]
+    with views.client, views.webhooks, serving(django_application(urls)) as origin:
+        await makes_drafts(origin, sandbox)
+        order = await becomes_ready(sandbox, f"{origin}/cubicasa/{SECRET}")
+    async with Inbox("webhooks.inbox") as inbox:
+        work = await inbox.take(1)
+    assert work is not None
+    assert work.order_id == order.id
+
+
+async def test_aiohttp(shown: Any, reader: Reader, sandbox: Sandbox) -> None:
+    runner = web.AppRunner(shown("delivery.md", "receiver").app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        port = runner.addresses[0][1]
+        await delivers(sandbox, reader, f"http://127.0.0.1:{port}/cubicasa/{SECRET}")
+    finally:
+        await runner.cleanup()
+
+
+async def test_the_command_listens_and_delivers(reader: Reader, sandbox: Sandbox) -> None:
+    await reader.follow("delivery.md")
+    assert all(len(found) == 1 for found in sandbox.ledger.by_external_id().values())
+    listening = reader.lasting["webhooks", "listen"]
+    base = listening.errors.partition("Listening on ")[2].split()[0].rstrip(",")
+    secret = reader.environ["CUBICASA_WEBHOOK_SECRET"]
+    await delivers(sandbox, reader, f"{base.partition('/…')[0].rstrip('/')}/{secret}")
+
+
+async def test_celery(shown: Any, reader: Reader, sandbox: Sandbox) -> None:
+    page = "howto/celery.md"
+    reader.export("CELERY_BROKER_URL", "memory://")
+    reader.export("CUBICASA_JOURNAL", "tasks.journal")
+    tasks = shown(page, "tasks")
+    done: list[object] = []
+
+    def work() -> None:
+        from celery.contrib.testing.worker import start_worker
+        from celery.signals import task_success
+
+        def note(result: object, **_: object) -> None:
+            done.append(result)
+
+        task_success.connect(note)
+        try:
+            with start_worker(tasks.app, pool="solo", perform_ping_check=False):
+                while len(done) < 3:
+                    time.sleep(0.01)
+        finally:
+            task_success.disconnect(note)
+
+    with tasks.client:
+        for _ in range(3):  # as a queue does whose worker died, or whose sender asked again
+            await reader.follow(page)
+        await asyncio.to_thread(work)
+    assert [words[0] for words in reader.served] == ["celery"] * 3
+    assert sandbox.ledger.by_external_id() == {"L-1001": [done[0]]}
+    assert len(set(done)) == 1
+
+
+async def test_cron(reader: Reader, sandbox: Sandbox) -> None:
+    await reader.follow("howto/cron.md")
+    script = reader.directory / "nightly.sh"
+    assert script.name in reader.texts[0]
+    script.chmod(stat.S_IRWXU)
+    for name in ("CUBICASA_API_KEY", "CUBICASA_BASE_URL"):
+        with (reader.directory / "cubicasa.env").open("a") as file:
+            file.write(f"{name}={reader.environ.pop(name)}\n")
+    (listings,) = (one for one in blocks("imports.md") if one.file == "listings.csv")
+    reader.put(listings)
+    with (reader.directory / "listings.csv").open("a") as file:
+        file.write("M-4,,Springfield,62701,United States,photographer@example.com\n")
+    process = await asyncio.create_subprocess_exec(
+        script, env=reader.environ, cwd=os.sep, stderr=asyncio.subprocess.PIPE
+    )
+    _, mail = await process.communicate()
+    assert process.returncode == 1, mail
+    assert b"cubicasa drafts import ended with 1" in mail
+    assert b"orders mirror ended" not in mail
+    drafts = sandbox.ledger.by_external_id()
+    assert {name: len(found) for name, found in drafts.items()} == {"M-1": 1, "M-2": 1, "M-3": 1}
+    assert (reader.directory / "twins.jsonl").exists()

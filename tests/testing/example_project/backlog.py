@@ -1,0 +1,23 @@
+"""Prints how many orders stand where: a script for every night."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from cubicasa_async import CubiCasa
+
+
+def backlog(client: CubiCasa) -> Counter[str]:
+    """How many orders there are of each status."""
+    return Counter(str(order.status) for order in client.orders.list())
+
+
+def main() -> None:
+    """Count, with the key of the environment."""
+    with CubiCasa.from_env() as client:
+        for status, count in sorted(backlog(client).items()):
+            print(f"{status}: {count}")
+
+
+if __name__ == "__main__":
+    main()
