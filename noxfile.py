@@ -137,6 +137,15 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The guide, into build/docs; what leads nowhere in it fails."""
+    install(session, "test", "docs")
+    settings = ["--fail-on-warning", "--keep-going", "--fresh-env", "--quiet"]
+    session.run("python", "-m", "sphinx", *settings, "docs", "build/docs", *session.posargs)
+    session.run("python", "-m", "pytest", "-q", "-m", "soak", "tests/guide/test_build.py")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Ratios against peers in one run; `-- --quick` for a short one."""
     install(session, "bench")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import cubicasa_async
 from cubicasa_async import bulk, delivery
@@ -13,16 +12,16 @@ from cubicasa_async.bulk.journals import JournalPlace
 from cubicasa_async.sync import bulk as sync_bulk
 from cubicasa_async.sync import delivery as sync_delivery
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 project = "cubicasa_async"
 author = "the authors of cubicasa_async"
 version = release = cubicasa_async.__version__
 language = "en_GB"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "command_help"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "generated"]
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["README.md"]
 default_role = "code"
 highlight_language = "none"
 

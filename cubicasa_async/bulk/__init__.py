@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from cubicasa_async.bulk.draft_import import import_drafts
+from cubicasa_async.bulk.journal_postgres import PostgresJournal
+from cubicasa_async.bulk.journal_sqlite import SqliteJournal
 from cubicasa_async.bulk.mirror import mirror_orders
 from cubicasa_async.bulk.mirror.outcomes import (
     ChangedOrder,
@@ -39,12 +41,14 @@ __all__ = [
     "Kept",
     "MirrorOutcome",
     "NewOrder",
+    "PostgresJournal",
     "Progress",
     "Rejected",
     "ReturnedOrder",
     "Row",
     "RowOutcome",
     "Skipped",
+    "SqliteJournal",
     "UnchangedOrder",
     "Unknown",
     "Updated",

@@ -67,7 +67,7 @@ class Job(Generic[J_co]):
         self.server: ServerOrders = ServerOrders(self.client, journal)
         self.meter: Meter = meter
         self.failure: Exception | None = None
-        self.outcomes: asyncio.Queue[Sequence[RowOutcome] | None] = asyncio.Queue(1)
+        self.outcomes: asyncio.Queue[Sequence[RowOutcome] | None] = asyncio.Queue(4)
         self.concurrency: int = concurrency
         self._settle = settle
         self._stop = stop

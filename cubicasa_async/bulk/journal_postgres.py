@@ -21,13 +21,11 @@ from cubicasa_async.bulk.journal import (
     State,
     Taken,
 )
-from cubicasa_async.bulk.postgres_place import PostgresPlace, read_status, row
+from cubicasa_async.bulk.postgres_place import PostgresPlace, row
 from cubicasa_async.errors import ConfigError, JournalError
 
 if TYPE_CHECKING:
     from cubicasa_async.bulk.postgres_place import Database
-
-__all__ = ["LEASE", "PostgresJournal", "read_status"]
 
 T = TypeVar("T")
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 from cubicasa_async.bulk import postgres_sql as texts
-from cubicasa_async.bulk.status import JobStatus
 from cubicasa_async.config import Secret
 from cubicasa_async.core.extras import from_extra
 from cubicasa_async.errors import ConfigError, JournalError
@@ -91,36 +88,6 @@ class PostgresPlace:
             "database and run the job again."
         )
 
-    def status(self) -> JobStatus:
-        """How the job stands.
-
-        Raises:
-            JournalError: There is no such job, or it cannot be read.
-        """
-        import psycopg
-
-        try:
-            with closing(psycopg.connect(**self._parameters)) as db:
-                there = row(db.execute(texts.HAS_TABLES))[0]
-                if there:
-                    self._refuse_another(db)
-                job = db.execute(texts.STATUS, (self.job,)).fetchone() if there else None
-                if job is None:
-                    raise JournalError(f"There is no journal {self}.")
-                number, target, runs, began, last_sent = job
-                states = db.execute(texts.COUNTS, {"job": number}).fetchall()
-        except psycopg.Error as exc:
-            raise JournalError(f"The journal {self} cannot be read: {self._said(exc)}.") from None
-        return JobStatus(
-            place=str(self),
-            target=target,
-            runs=runs,
-            began=began,
-            last_sent=last_sent,
-            states=dict(states),
-            updating=0,
-        )
-
     def _refuse_another(self, db: Database) -> None:
         if db.execute(texts.GET_VERSION).fetchall() != [(texts.VERSION,)]:
             raise JournalError(
@@ -133,20 +100,6 @@ class PostgresPlace:
         for secret in self._secrets:
             said = secret.redact(said)
         return said
-
-
-async def read_status(url: str, *, job: str = "drafts") -> JobStatus:
-    """How a job stands, whose journal is in a PostgreSQL database.
-
-    Args:
-        url: The database, as PostgresJournal takes it.
-        job: The job's name, if the URL has none.
-
-    Raises:
-        JournalError: There is no such job, or it cannot be read.
-        ConfigError: The URL cannot be read, or the driver is missing.
-    """
-    return await asyncio.to_thread(PostgresPlace(url, job).status)
 
 
 def row(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...]:

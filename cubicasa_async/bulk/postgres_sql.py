@@ -18,8 +18,7 @@ CREATE TABLE cubicasa_jobs (
     job bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL UNIQUE,
     target text NOT NULL,
-    began timestamptz NOT NULL,         -- the last run
-    runs integer NOT NULL               -- how many there were, of all workers
+    began timestamptz NOT NULL          -- the last run
 );
 CREATE TABLE cubicasa_workers (         -- those at work; one that ends is deleted
     worker bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -82,10 +81,8 @@ GET_VERSION: Final = "SELECT version FROM cubicasa_journal"
 SET_VERSION: Final = "INSERT INTO cubicasa_journal VALUES (%s)"
 
 JOB: Final = """
-INSERT INTO cubicasa_jobs (name, target, began, runs)
-VALUES (%(name)s, %(target)s, clock_timestamp(), 1)
-ON CONFLICT (name) DO UPDATE SET began = excluded.began, runs = cubicasa_jobs.runs + 1
-    WHERE cubicasa_jobs.target = excluded.target
+INSERT INTO cubicasa_jobs (name, target, began) VALUES (%(name)s, %(target)s, clock_timestamp())
+ON CONFLICT (name) DO UPDATE SET began = excluded.began WHERE cubicasa_jobs.target = excluded.target
 RETURNING job
 """
 TARGET: Final = "SELECT target FROM cubicasa_jobs WHERE name = %(name)s"
@@ -279,11 +276,6 @@ INSERT INTO cubicasa_server_orders (worker, order_id, external_id, look)
 SELECT %(me)s, n.order_id, n.external_id, %(look)s
 FROM unnest(%(ids)s::text[], %(keys)s::text[]) AS n(order_id, external_id)
 ON CONFLICT DO NOTHING
-"""
-STATUS: Final = """
-SELECT job, target, runs, began,
-    (SELECT max(sent_at) FROM cubicasa_drafts d WHERE d.job = j.job)
-FROM cubicasa_jobs j WHERE name = %s
 """
 COUNTS: Final = """
 SELECT state, count(*) FROM cubicasa_drafts WHERE job = %(job)s GROUP BY state

@@ -76,7 +76,8 @@ class _Sending:
     ) -> None:
         self._job = job
         self._change = change
-        self._at_once = 2 * job.concurrency  # rows in doubt, should all be lost: twice as many
+        # A crash leaves rows in doubt: those under way, and up to five times as many that wait.
+        self._at_once = 2 * job.concurrency
         self._ready: asyncio.Queue[Checked | None] = asyncio.Queue()
         self._room = asyncio.Event()
         self._ended: asyncio.Queue[_End | None] = asyncio.Queue(3 * job.concurrency)

@@ -18,4 +18,4 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a letter that the output cannot hold is escaped
             stream.reconfigure(errors="backslashreplace")
-    cubicasa()
+    cubicasa(prog_name="cubicasa")

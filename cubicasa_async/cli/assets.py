@@ -14,6 +14,7 @@ from rich.text import Text
 
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import INCOMPLETE, Target, runs
+from cubicasa_async.cli.options import json_option
 from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.core.file_names import safe_name
 from cubicasa_async.delivery.asset_outcomes import (
@@ -33,14 +34,9 @@ from cubicasa_async.resources.order import Order
 _UNREADABLE = "unreadable"
 
 
-@click.group()
-def assets() -> None:
-    """See and fetch the delivered files of orders."""
-
-
-@assets.command("list")
+@click.command("list")
 @click.argument("order_id")
-@output.json_option
+@json_option
 @click.pass_obj
 @runs
 async def list_(target: Target, *, order_id: str, as_json: bool) -> None:
@@ -59,7 +55,7 @@ async def list_(target: Target, *, order_id: str, as_json: bool) -> None:
     console.print(f"{len(order.assets())} assets.", highlight=False)
 
 
-@assets.command("download")
+@click.command("download")
 @click.argument("order_ids", nargs=-1, required=True, metavar="ORDER_ID...")
 @click.option(
     "-d",
@@ -93,7 +89,7 @@ async def list_(target: Target, *, order_id: str, as_json: bool) -> None:
 )
 @click.option("--allow-http", is_flag=True, help="Also fetch by plain http from elsewhere.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be fetched, and where to.")
-@output.json_option
+@json_option
 @click.pass_obj
 @runs
 async def download(

@@ -2,48 +2,69 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
-import attrs
 import click
 
-from cubicasa_async.client import AsyncCubiCasa
-from cubicasa_async.errors import (
-    AnswerError,
-    ClientClosedError,
-    ConfigError,
-    CubiCasaError,
-    InvalidInputError,
-    JobStoppedError,
-    JournalError,
-    Outcome,
-    StoreError,
-)
+if TYPE_CHECKING:
+    from cubicasa_async.cli.settings import Settings
+    from cubicasa_async.client import AsyncCubiCasa
+    from cubicasa_async.errors import CubiCasaError
 
 P = ParamSpec("P")
 
 INCOMPLETE, UNUSABLE, REFUSED, NO_ANSWER, INTERRUPTED = 1, 2, 3, 4, 130
 
 
-@attrs.frozen
 class Target:
-    """The installation that the command line names; what is None comes from the environment."""
+    """What the command line says of the installation; what is None comes from elsewhere.
 
-    environment: str | None = None
-    base_url: str | None = None
+    Args:
+        profile: Name of a profile.
+        environment: Name of one of the vendor's installations.
+        base_url: Where another installation is.
+        proxy: URL of an HTTP proxy.
+    """
+
+    def __init__(
+        self,
+        *,
+        profile: str | None = None,
+        environment: str | None = None,
+        base_url: str | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        self.profile = profile
+        self.environment = environment
+        self.base_url = base_url
+        self.proxy = proxy
+
+    def variables(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Variables by which this command means the same when a command of the user's runs it."""
+        found = dict(environ)
+        if self.profile is not None:
+            for name in ("CUBICASA_API_KEY", "CUBICASA_ENVIRONMENT", "CUBICASA_BASE_URL"):
+                found.pop(name, None)
+            found["CUBICASA_PROFILE"] = self.profile
+        if self.environment or self.base_url:
+            found["CUBICASA_ENVIRONMENT"] = self.environment or ""
+            found["CUBICASA_BASE_URL"] = self.base_url or ""
+        if self.proxy:
+            found["CUBICASA_PROXY"] = self.proxy
+        return found
+
+    def settings(self) -> Settings:
+        """What is in force, and where it comes from. Raises ConfigError."""
+        from cubicasa_async.cli.settings import settled
+
+        return settled(self)
 
     def client(self, *, concurrency: int = 20) -> AsyncCubiCasa:
-        """A client for it, with the key from the environment. Raises ConfigError."""
-        environ = dict(os.environ)
-        if self.environment or self.base_url:  # the command line outweighs the environment
-            environ["CUBICASA_ENVIRONMENT"] = self.environment or ""
-            environ["CUBICASA_BASE_URL"] = self.base_url or ""
-        return AsyncCubiCasa.from_env(environ, concurrency=concurrency)
+        """A client for it. Raises ConfigError."""
+        return self.settings().client(concurrency=concurrency)
 
 
 def runs(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[P, None]:
@@ -51,8 +72,23 @@ def runs(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[P, N
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        import asyncio
+        import warnings
+
+        from cubicasa_async.errors import CubiCasaError, InferredPathWarning
+
+        said: set[str] = set()
+
+        def say(message: Warning | str, *_: Any, **__: Any) -> None:
+            if str(message) not in said:
+                said.add(str(message))
+                click.echo(f"Note: {message}", err=True)
+
         try:
-            code = asyncio.run(command(*args, **kwargs))
+            with warnings.catch_warnings():
+                warnings.simplefilter("always", InferredPathWarning)
+                warnings.showwarning = say
+                code = asyncio.run(command(*args, **kwargs))
         except CubiCasaError as exc:
             click.echo(f"Error: {exc}", err=True)
             code = exit_code(exc)
@@ -69,6 +105,17 @@ def runs(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[P, N
 
 def exit_code(error: CubiCasaError) -> int:
     """The exit code for an error, as the command's help lists them."""
+    from cubicasa_async.errors import (
+        AnswerError,
+        ClientClosedError,
+        ConfigError,
+        InvalidInputError,
+        JobStoppedError,
+        JournalError,
+        Outcome,
+        StoreError,
+    )
+
     match error:
         case ConfigError() | InvalidInputError() | JournalError() | StoreError():
             return UNUSABLE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
@@ -19,15 +18,11 @@ from cubicasa_async.bulk.rejected import RejectedRows
 from cubicasa_async.bulk.sources import Format, Source, open_source
 from cubicasa_async.cli import dry_runs, job_status, output
 from cubicasa_async.cli.common import UNUSABLE, Target, runs
+from cubicasa_async.cli.options import is_confirmed, json_option
 from cubicasa_async.cli.reporting import Report
 from cubicasa_async.cli.stopping import stopping
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-@click.group()
-def drafts() -> None:
-    """Make draft orders."""
 
 
 _FILE = (
@@ -119,9 +114,9 @@ class _Job:
     look_first: bool
 
 
-@drafts.command("import", short_help="Make a draft order of every row of a file.")
+@click.command("import")
 @_options
-@output.json_option
+@json_option
 @click.pass_obj
 @runs
 async def import_(
@@ -232,23 +227,17 @@ def _rejected(source: Source, job: _Job, journal: Path | None) -> RejectedRows:
 
 def _may_delete(gone: int, *, yes: bool) -> bool:
     """Whether drafts may be deleted; a person is asked."""
-    if yes:
-        return True
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.UsageError(
-            f"--prune would delete up to {gone} drafts. Look at them with --prune --dry-run, and "
-            "add --yes if that is meant."
-        )
-    question = f"{gone} drafts of this job have no row any more. Delete those that are still drafts"
-    if click.confirm(f"{question}?", err=True):
-        return True
-    click.echo("Nothing was sent.", err=True)
-    return False
+    return is_confirmed(
+        f"{gone} drafts of this job have no row any more. Delete those that are still drafts",
+        yes=yes,
+        refusal=f"--prune would delete up to {gone} drafts. Look at them with --prune --dry-run, "
+        "and add --yes if that is meant.",
+    )
 
 
-@drafts.command("status")
+@click.command("status")
 @click.argument("journal", metavar="JOURNAL")
-@output.json_option
+@json_option
 @runs
 async def status(*, journal: str, as_json: bool) -> None:
     """Show how a job stands. Only reads its journal, also while it runs.

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from cubicasa_async.cli import output
-from cubicasa_async.resources.index import ENDPOINTS
+from cubicasa_async.cli.options import json_option
 
 _HEADINGS = ("operation", "method", "path", "effect", "grade")
 
 
 def rows() -> list[tuple[str, ...]]:
     """Operation, method, path, effect and grade of each."""
+    from cubicasa_async.resources.index import ENDPOINTS
+
     return [
         (one.operation, one.method, one.path, one.effect.value, one.evidence.value)
         for one in ENDPOINTS
@@ -30,7 +28,7 @@ def markdown() -> str:
 
 @click.command()
 @click.option("--markdown", "as_markdown", is_flag=True, help="A Markdown table.")
-@output.json_option
+@json_option
 def endpoints(*, as_markdown: bool, as_json: bool) -> None:
     """List all operations. Needs no key and no network.
 
@@ -38,15 +36,12 @@ def endpoints(*, as_markdown: bool, as_json: bool) -> None:
     second thing (create), or one that costs money (purchase). The grade says how the operation is
     known: read in the vendor's documentation, observed live, or inferred and perhaps wrong.
     """
+    from cubicasa_async.cli import output, records
+
     if as_markdown:
         click.echo(markdown())
     elif output.wants_json(as_json):
         for row in rows():
             output.json_line(dict(zip(_HEADINGS, row, strict=True)))
     else:
-        table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-        for heading in _HEADINGS:
-            table.add_column(heading, overflow="fold")
-        for row in rows():
-            table.add_row(*map(Text, row))
-        Console().print(table)
+        records.print_table(_HEADINGS, rows())

@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -35,13 +36,17 @@ class HandlerCommand:
     Attributes:
         words: The command and its arguments; no shell is between.
         timeout: Seconds after which it is ended, and counts as failed.
+        variables: Its environment, besides what it is told of the event.
     """
 
     words: tuple[str, ...]
     timeout: float
+    variables: Mapping[str, str] = attrs.field(default=os.environ, repr=False)
 
     @classmethod
-    def parse(cls, text: str, timeout: float) -> HandlerCommand:
+    def parse(
+        cls, text: str, timeout: float, variables: Mapping[str, str] = os.environ
+    ) -> HandlerCommand:
         """The command as written on a command line. Raises ConfigError."""
         try:
             words = shlex.split(text, posix=os.name == "posix")
@@ -49,7 +54,7 @@ class HandlerCommand:
             raise ConfigError(f"The command of --exec cannot be read: {exc}.") from None
         if not words:
             raise ConfigError("The command of --exec is empty.")
-        return cls(tuple(words), timeout)
+        return cls(tuple(words), timeout, variables)
 
     async def __call__(self, notice: Notice) -> None:
         """Run it for one event. Raises CommandFailedError."""
@@ -58,7 +63,7 @@ class HandlerCommand:
                 *self.words,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=sys.stderr,
-                env=_environment(notice),
+                env=_environment(self.variables, notice),
                 start_new_session=os.name == "posix",  # Ctrl-C is for us, it may come to its end
             )
         except OSError as exc:
@@ -92,7 +97,7 @@ def reason_of(event: Event) -> str | None:
     return event.reason.value if event.reason else None
 
 
-def _environment(notice: Notice) -> dict[str, str]:
+def _environment(variables: Mapping[str, str], notice: Notice) -> dict[str, str]:
     event = notice.event
     told = {
         "ORDER_ID": event.order_id,
@@ -104,7 +109,7 @@ def _environment(notice: Notice) -> dict[str, str]:
         "SOURCE": notice.source,
     }
     ours = {f"CUBICASA_EVENT_{name}": str(value or "") for name, value in told.items()}
-    others = {name: text for name, text in os.environ.items() if name != "CUBICASA_WEBHOOK_SECRET"}
+    others = {name: text for name, text in variables.items() if name != "CUBICASA_WEBHOOK_SECRET"}
     return {**others, **ours}
 
 

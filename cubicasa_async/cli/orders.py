@@ -7,24 +7,17 @@ import itertools
 import click
 from rich.console import Console
 
-from cubicasa_async.cli import output
+from cubicasa_async.cli import output, records
 from cubicasa_async.cli.common import Target, runs
-from cubicasa_async.cli.orders_find import find, twins
-from cubicasa_async.cli.orders_mirror import mirror
-from cubicasa_async.cli.waits import wait
+from cubicasa_async.cli.options import json_option
 from cubicasa_async.core import codec
 from cubicasa_async.resources.order import Order
 
 
-@click.group()
-def orders() -> None:
-    """Read orders."""
-
-
-@orders.command("list")
+@click.command("list")
 @click.option("--status", multiple=True, help="Only orders in this status; may be repeated.")
 @click.option("--max", "most", type=click.IntRange(1), help="Stop after this many orders.")
-@output.json_option
+@json_option
 @click.pass_obj
 @runs
 async def list_(
@@ -60,16 +53,22 @@ async def list_(
         console.print(f"{len(found)} orders.", highlight=False)
 
 
-@orders.command("get")
+@click.command("get")
 @click.argument("order_id")
+@json_option
 @click.pass_obj
 @runs
-async def get(target: Target, *, order_id: str) -> None:
-    """Show one order, with its files, as JSON."""
+async def get(target: Target, *, order_id: str, as_json: bool) -> None:
+    """Show one order, with its files.
+
+    \b
+    Examples:
+      cubicasa orders get ORDER_ID
+      cubicasa orders get ORDER_ID --json | jq .info.product
+    """
     async with target.client() as client:
         order = await client.orders.get(order_id)
-    click.echo(output.json_text(codec.unstructure(order), indent=2))
-
-
-for _command in (find, mirror, twins, wait):
-    orders.add_command(_command)
+    if output.wants_json(as_json):
+        output.json_line(codec.unstructure(order))
+    else:
+        records.print_model(order)

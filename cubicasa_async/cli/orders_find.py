@@ -21,6 +21,7 @@ from cubicasa_async.bulk.reconcile import (
 from cubicasa_async.bulk.reconcile.source import Source
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import Target, runs
+from cubicasa_async.cli.options import json_option
 from cubicasa_async.resources.order import Order
 
 _mirror_option = click.option(
@@ -41,7 +42,7 @@ async def _source(target: Target, store: str | None) -> AsyncGenerator[Source]:
             yield client
 
 
-@click.command(short_help="Find orders by address or external_id.")
+@click.command()
 @click.argument("address", required=False)
 @click.option("--external-id", help="Find all orders with this external_id.")
 @click.option(
@@ -53,7 +54,7 @@ async def _source(target: Target, store: str | None) -> AsyncGenerator[Source]:
 )
 @click.option("--max", "most", type=click.IntRange(1), default=20, show_default=True)
 @_mirror_option
-@output.json_option
+@json_option
 @click.pass_obj
 @runs
 async def find(
@@ -106,7 +107,7 @@ def _show_orders(orders: Sequence[Order], as_json: bool) -> None:
     console.print(f"{len(orders)} orders.", highlight=False)
 
 
-@click.command(short_help="Find drafts beside which the app made an order of the same property.")
+@click.command()
 @click.option(
     "--least",
     type=click.FloatRange(0, 1),
@@ -115,7 +116,7 @@ def _show_orders(orders: Sequence[Order], as_json: bool) -> None:
     help="The score that a pair has at least.",
 )
 @_mirror_option
-@output.json_option
+@json_option
 @click.pass_obj
 @runs
 async def twins(target: Target, *, least: float, store: str | None, as_json: bool) -> None:

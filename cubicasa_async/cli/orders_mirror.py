@@ -29,6 +29,7 @@ from cubicasa_async.bulk.mirror.reading import Mirror
 from cubicasa_async.bulk.progress import Progress
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import INCOMPLETE, Target, runs
+from cubicasa_async.cli.options import json_option
 from cubicasa_async.core.extras import from_extra
 from cubicasa_async.errors import CubiCasaError
 
@@ -44,7 +45,7 @@ def _span(text: str) -> timedelta:
     return timedelta(**{_UNITS[found[2].lower()]: float(found[1])})
 
 
-@click.command(short_help="Keep a local copy of all orders.")
+@click.command()
 @click.argument("store", metavar="TARGET")
 @click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1, 100))
 @click.option(
@@ -66,7 +67,7 @@ def _span(text: str) -> timedelta:
     help="Where the files go. Default: TARGET with .export behind it, if it is a file.",
 )
 @click.option("--export-only", is_flag=True, help="Only write the files. Asks the service nothing.")
-@output.json_option
+@json_option
 @click.pass_obj
 @runs
 async def mirror(

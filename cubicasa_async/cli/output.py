@@ -6,10 +6,10 @@ import codecs
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import click
 from rich.console import Console
@@ -22,14 +22,6 @@ from cubicasa_async.bulk.progress import Progress as JobProgress
 from cubicasa_async.resources.order import Order
 
 _IF_ANY = (Updated, Deleted, Kept)  # only some jobs have them
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def json_option(command: F) -> F:
-    """The option `--json`."""
-    text = "JSON lines, as when the output is piped."
-    return click.option("--json", "as_json", is_flag=True, help=text)(command)
 
 
 def wants_json(asked: bool) -> bool:

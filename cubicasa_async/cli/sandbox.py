@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from cubicasa_async.cli.common import UNUSABLE, runs
-from cubicasa_async.sandbox import Reading, Sandbox, serve
+
+if TYPE_CHECKING:
+    from cubicasa_async.sandbox import Sandbox
+
+READINGS = ("zero_based", "one_based", "skipping")
+"""Those of the sandbox, which is not loaded for its help."""
 
 
 @click.command()
@@ -18,8 +25,8 @@ from cubicasa_async.sandbox import Reading, Sandbox, serve
 )
 @click.option(
     "--reading",
-    type=click.Choice([str(reading) for reading in Reading]),
-    default=str(Reading.ZERO_BASED),
+    type=click.Choice(READINGS),
+    default=READINGS[0],
     show_default=True,
     help="How the server counts offsets.",
 )
@@ -42,6 +49,7 @@ async def sandbox(
     State, api key and request validation are as real as they are known; the control interface
     under /_sandbox/ shows the ledger, sets faults and moves orders through production.
     """
+    from cubicasa_async.sandbox import serve
 
     def started(running: Sandbox) -> None:
         click.echo(f"The sandbox listens on {running.base_url}")

@@ -9,6 +9,7 @@ import click
 
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import INCOMPLETE, Target, runs
+from cubicasa_async.cli.options import json_option
 from cubicasa_async.errors import WaitTimeoutError
 from cubicasa_async.resources.order import Order
 
@@ -40,7 +41,7 @@ def _seconds(_: click.Context, __: click.Parameter, value: str) -> float:
     metavar="TIME",
     help="Give up after this time: 90s, 30m, 6h, 2d.",
 )
-@output.json_option
+@json_option
 @click.pass_obj
 @runs
 async def wait(

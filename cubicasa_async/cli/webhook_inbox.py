@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -19,6 +20,7 @@ from rich.text import Text
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import INTERRUPTED, UNUSABLE, Target, runs
 from cubicasa_async.cli.handler_command import HandlerCommand, reason_of
+from cubicasa_async.cli.options import json_option
 from cubicasa_async.config import Secret
 from cubicasa_async.core.policy import RetryPolicy
 from cubicasa_async.delivery.handling import Settlement, handle_events
@@ -115,7 +117,7 @@ class _Handling:
     since: datetime | None
 
 
-@click.command("listen", short_help="Receive webhooks and run a command for each event.")
+@click.command("listen")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
 @click.option("--port", default=8378, show_default=True, help="Port to bind; 0 takes a free one.")
 @click.option(
@@ -128,7 +130,7 @@ class _Handling:
 )
 @click.option("--no-secret", is_flag=True, help="Believe whoever calls. Only behind another check.")
 @_handling_options
-@output.json_option
+@json_option
 @click.pass_obj
 @runs
 async def listen(
@@ -173,9 +175,9 @@ async def listen(
             return UNUSABLE
 
 
-@click.command("handle", short_help="Run a command for each event that something else receives.")
+@click.command("handle")
 @_handling_options
-@output.json_option
+@json_option
 @click.pass_obj
 @runs
 async def handle(target: Target, /, *, as_json: bool, **options: Any) -> int:
@@ -189,9 +191,9 @@ async def handle(target: Target, /, *, as_json: bool, **options: Any) -> int:
         return await _handle(target, handling, inbox, as_json=as_json)
 
 
-@click.command("dead", short_help="List events that were given up.")
+@click.command("dead")
 @_inbox_option
-@output.json_option
+@json_option
 @runs
 async def dead(*, inbox: str, as_json: bool) -> None:
     """List events that failed too often, or that cannot be read."""
@@ -214,7 +216,7 @@ async def dead(*, inbox: str, as_json: bool) -> None:
     console.print(f"{len(letters)} dead letters.", highlight=False)
 
 
-@click.command("requeue", short_help="Have events that were given up handled again.")
+@click.command("requeue")
 @click.argument("numbers", nargs=-1, type=int)
 @click.option("--all", "every", is_flag=True, help="All of them.")
 @_inbox_option
@@ -258,7 +260,7 @@ async def _listening(receiver: Receiver, host: str, port: int) -> AsyncGenerator
 
 async def _handle(target: Target, handling: _Handling, inbox: Inbox, *, as_json: bool) -> int:
     """Handle events and sweep, until a signal asks to stop."""
-    command = HandlerCommand.parse(handling.command, handling.timeout)
+    command = HandlerCommand.parse(handling.command, handling.timeout, target.variables(os.environ))
     report = _Report(output.wants_json(as_json))
     stop = asyncio.Event()
     async with target.client() as client:

@@ -10,7 +10,7 @@ import click
 
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import INCOMPLETE, Target, runs
-from cubicasa_async.cli.webhook_inbox import dead, handle, listen, requeue
+from cubicasa_async.cli.options import json_option
 from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.config import Secret
 from cubicasa_async.core import codec
@@ -22,21 +22,12 @@ from cubicasa_async.resources.webhooks import Webhooks, WebhookTrigger, shown_ur
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@click.group()
-def webhooks() -> None:
-    """Set which URLs CubiCasa calls, and receive the calls."""
-
-
-for _command in (dead, handle, listen, requeue):
-    webhooks.add_command(_command)
-
-
 def _reveal_option(command: F) -> F:
     text = "Show URLs whole. Otherwise what may be a secret in them is ***."
     return click.option("--reveal", is_flag=True, help=text)(command)
 
 
-@webhooks.command("set", short_help="Set which URLs are called, and when.")
+@click.command("set")
 @click.argument("urls", nargs=-1, required=True)
 @click.option(
     "--trigger",
@@ -54,7 +45,7 @@ def _reveal_option(command: F) -> F:
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would be set. Needs no key.")
 @_reveal_option
-@output.json_option
+@json_option
 @click.pass_obj
 @runs
 async def set_(
@@ -88,7 +79,7 @@ async def set_(
     _show(answer.webhook_urls, answer.webhook_triggers, reveal=reveal, as_json=as_json)
 
 
-@webhooks.command("show", short_help="Show which URLs are called, as far as can be known.")
+@click.command("show")
 @click.option(
     "--ask",
     is_flag=True,
@@ -96,7 +87,7 @@ async def set_(
     "observed to change nothing, and is answered with what is set.",
 )
 @_reveal_option
-@output.json_option
+@json_option
 @click.pass_obj
 @runs
 async def show(target: Target, *, ask: bool, reveal: bool, as_json: bool) -> int:
@@ -121,21 +112,7 @@ async def show(target: Target, *, ask: bool, reveal: bool, as_json: bool) -> int
     return 0
 
 
-@webhooks.command("delete", short_help="Have no URL called any more.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done. Needs no key.")
-@click.pass_obj
-@runs
-async def delete(target: Target, *, dry_run: bool) -> None:
-    """Have no URL called any more. The path of this call is inferred."""
-    if dry_run:
-        click.echo("All webhooks of the company would be deleted.")
-        return
-    async with target.client() as client:
-        await client.webhooks.delete()
-    click.echo("All webhooks of the company are deleted.")
-
-
-@webhooks.command("secret", short_help="Make a new secret for the URLs.")
+@click.command("secret")
 def secret() -> None:
     """Make a new secret for the URLs, and write it to standard output.
 

@@ -124,8 +124,8 @@ def _advice(error: CubiCasaError) -> str:
     match error:
         case AuthenticationError():
             return (
-                "Check the value of CUBICASA_API_KEY, without quotation marks around it, and that "
-                "it was given for this environment."
+                "Check the key's value, without quotation marks around it, and that it was given "
+                "for this environment."
             )
         case ForbiddenError():
             return "The key is known but may not list orders. Ask the vendor for one that may."
@@ -141,7 +141,7 @@ def _advice(error: CubiCasaError) -> str:
         case ConnectError() | CallTimeoutError():
             return (
                 "Check the base URL and the network. If only a proxy leads out of here: the "
-                "variables for it are not read; pass proxy= to the client."
+                "variables for it are not read; pass proxy= to the client, --proxy to the command."
             )
         case AnswerError(transient=True):
             return "Try again in some minutes."

@@ -13,7 +13,8 @@ __all__ = ["Delivery", "StatusChange"]
 class StatusChange:
     """That an order moved, as a webhook tells of it.
 
-    Which values stand in a webhook that tells of no delivery is inferred: null.
+    Which values stand in a webhook that tells of no delivery is inferred: null. The webhook does not
+    tell the time, which is Unix seconds by the sandbox's clock.
     """
 
     order_id: str
@@ -21,6 +22,7 @@ class StatusChange:
     previous: str | None
     model_id: str | None
     product: str | None = None
+    time: float = 0.0
 
     def body(self) -> dict[str, Any]:
         """The JSON object of the webhook."""

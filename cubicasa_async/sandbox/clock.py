@@ -27,18 +27,19 @@ class Clock:
 
     def __init__(self, source: Callable[[], float] = time.time) -> None:
         self._source = source
-        self._ahead = 0.0
+        self._advanced = 0.0
+        self._forgotten = 0.0
         self._lock: Final = threading.Lock()
         self._wakers: set[Callable[[], object]] = set()
 
     def __call__(self) -> float:
         """The time in Unix seconds."""
-        return self._source() + self._ahead
+        return self._source() + self.ahead
 
     @property
     def ahead(self) -> float:
         """By how many seconds it was advanced."""
-        return self._ahead
+        return self._advanced - self._forgotten
 
     def advance(self, seconds: float) -> None:
         """Let time pass at once.
@@ -52,15 +53,14 @@ class Clock:
         if not 0 <= seconds < math.inf:
             raise ValueError(f"The clock is advanced by 0 seconds or more, not by {seconds!r}.")
         with self._lock:
-            self._ahead += seconds
+            self._advanced += seconds
             wakers = list(self._wakers)
         for wake in wakers:
             wake()
 
     def reset(self) -> None:
         """Go as the source goes again. What waits goes on waiting for what was left."""
-        with self._lock:
-            self._ahead = 0.0
+        self._forgotten = self._advanced
 
     async def sleep(self, seconds: float) -> None:
         """Wait until so many seconds have passed, really or by `advance`."""
@@ -68,17 +68,14 @@ class Clock:
         moved = asyncio.Event()
         wake = partial(loop.call_soon_threadsafe, moved.set)
         with self._lock:
-            ahead = self._ahead
+            end = loop.time() + self._advanced + seconds
             self._wakers.add(wake)
-        left, began = seconds, loop.time()
         try:
-            while left > 0:
+            while (left := end - loop.time() - self._advanced) > 0:
                 moved.clear()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(left):
                         await moved.wait()
-                left -= loop.time() - began + max(self._ahead - ahead, 0.0)
-                began, ahead = loop.time(), self._ahead
         finally:
             with self._lock:
                 self._wakers.discard(wake)

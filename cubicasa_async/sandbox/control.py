@@ -6,14 +6,15 @@ something wants the header `x-sandbox: 1`, which a page in a browser cannot send
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import web
 
 from cubicasa_async.sandbox import shapes
+from cubicasa_async.sandbox.console import console
 from cubicasa_async.sandbox.contract import parse_json
+from cubicasa_async.sandbox.control_request import is_local, texts
 from cubicasa_async.sandbox.faults import Fault
 from cubicasa_async.sandbox.file_control import FILE_ACTIONS
 from cubicasa_async.sandbox.paging import Reading
@@ -30,10 +31,12 @@ CONTROL: Final = "/_sandbox/"
 
 async def control(sandbox: Sandbox, request: web.BaseRequest, path: str) -> Payload:
     """Answer one request; `path` is what follows the prefix."""
-    if not _is_local(request):
+    if not is_local(request):
         return _refusal(403, "The control interface answers this machine only.")
     if request.method != "GET" and request.headers.get("x-sandbox") != "1":
         return _refusal(403, "This changes something: send the header x-sandbox: 1.")
+    if path.startswith("console/") and request.method in ("GET", "HEAD"):
+        return console(sandbox, request, path.removeprefix("console/"))
     try:
         raw = await request.read()
     except web.HTTPRequestEntityTooLarge:
@@ -90,22 +93,39 @@ def _add_order(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
 
 
 def _advance(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
-    return {"id": order_id, "status": sandbox.world.advance(order_id, *_products(body))}
+    return {"id": order_id, "status": sandbox.world.advance(order_id, *texts(body, "products"))}
 
 
 def _set_status(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
     status = body.get("status")
     if not isinstance(status, str):
         raise TypeError("The body needs a status.")
-    status = sandbox.world.set_status(order_id, status, *_products(body))
+    status = sandbox.world.set_status(order_id, status, *texts(body, "products"))
     return {"id": order_id, "status": status}
 
 
-def _products(body: dict[str, Any]) -> list[str]:
-    products = cast("list[object]", body.get("products", []))
-    if type(products) is not list or not all(isinstance(one, str) for one in products):
-        raise TypeError("products is a list of texts.")
-    return cast("list[str]", products)
+def _request_change(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
+    order = sandbox.world.order(order_id)
+    if order.status not in ("Ready", "Fixing"):
+        raise ValueError(f"The order is {order.status}; a change needs Ready or Fixing.")
+    text = body.get("text", "")
+    if not isinstance(text, str):
+        raise TypeError("text is a text.")
+    asked = sandbox.world.add_change_request(
+        order,
+        products=texts(body, "products") or ["products_2d"],
+        text=text,
+        img_urls=texts(body, "img_urls"),
+    )
+    return {"id": order_id, "status": order.status, "change_request": shapes.change_request(asked)}
+
+
+def _add_examples(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
+    count = body.get("count")
+    if type(count) is not int or not 0 < count <= 1000:
+        raise ValueError("The body needs a count from 1 to 1000.")
+    sandbox.world.add_examples(count)
+    return _state(sandbox, body, order_id)
 
 
 def _set_reading(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
@@ -168,7 +188,9 @@ _ACTIONS: Final[dict[tuple[str, str], Callable[[Sandbox, dict[str, Any], str], A
     ("POST", "faults"): _add_fault,
     ("DELETE", "faults"): _clear_faults,
     ("POST", "orders"): _add_order,
+    ("POST", "examples"): _add_examples,
     ("POST", "orders/{id}/advance"): _advance,
+    ("POST", "orders/{id}/change-requests"): _request_change,
     ("PUT", "orders/{id}/status"): _set_status,
     ("PUT", "reading"): _set_reading,
     ("POST", "clock"): _advance_clock,
@@ -182,16 +204,3 @@ _ACTIONS: Final[dict[tuple[str, str], Callable[[Sandbox, dict[str, Any], str], A
 
 def _refusal(status: int, message: str) -> Payload:
     return Payload.of_json(status, {"message": message})
-
-
-def _is_local(request: web.BaseRequest) -> bool:
-    # The Host header too: a name that was made to point here is a page of somebody else.
-    name = request.url.host or ""
-    return _is_loopback(request.remote or "") and (name == "localhost" or _is_loopback(name))
-
-
-def _is_loopback(text: str) -> bool:
-    try:
-        return ipaddress.ip_address(text.partition("%")[0]).is_loopback
-    except ValueError:
-        return False

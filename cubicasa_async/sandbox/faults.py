@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-__all__ = ["Fault", "FaultPlan", "Hit", "Kind", "Phase"]
+__all__ = ["PHASES", "Fault", "FaultPlan", "Hit", "Kind", "Phase"]
 
 
 class Phase(enum.StrEnum):
@@ -69,7 +69,7 @@ class Kind(enum.StrEnum):
 
 _REPLACING: Final = (Phase.AFTER_READ, Phase.BEFORE_READ, Phase.AFTER_COMMIT)
 _LOSING: Final = (Phase.AFTER_COMMIT, Phase.BEFORE_READ, Phase.AFTER_READ)
-_PHASES: Final[Mapping[Kind, tuple[Phase, ...]]] = {
+PHASES: Final[Mapping[Kind, tuple[Phase, ...]]] = {
     Kind.STATUS: _REPLACING,
     Kind.HTML: _REPLACING,
     Kind.REDIRECT: _REPLACING,
@@ -109,7 +109,7 @@ def _phase(value: object) -> Phase:
 
 
 def _default_phase(fault: Fault) -> Phase:
-    return _PHASES[fault.kind][0]
+    return PHASES[fault.kind][0]
 
 
 def _default_status(fault: Fault) -> int:
@@ -175,7 +175,7 @@ class Fault:
     size: int = attrs.field(default=10_000_000, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        phases = _PHASES[self.kind]
+        phases = PHASES[self.kind]
         _demand(
             self.phase in phases,
             f"A {self.kind} fault cannot strike at {self.phase}; its phases are "

@@ -12,8 +12,10 @@ from typing import Any, Final, Self
 from aiohttp import web
 
 from cubicasa_async.sandbox.clock import Clock
+from cubicasa_async.sandbox.console import PAGE
 from cubicasa_async.sandbox.contract import PREFIX, Contract, Match, Problem, Problems, parse_json
 from cubicasa_async.sandbox.control import CONTROL, control
+from cubicasa_async.sandbox.control_request import is_local
 from cubicasa_async.sandbox.faults import Fault, FaultPlan, Kind, Phase
 from cubicasa_async.sandbox.files import FileHost
 from cubicasa_async.sandbox.handlers import HANDLERS, Answer, Call, RefusedError
@@ -51,6 +53,7 @@ class Sandbox:
 
     Attributes:
         api_key: The key that it accepts.
+        made_up_key: Whether it made that key up itself; only such a key is shown in the console.
         reading: How it counts offsets; may be set at any time.
         max_limit: The most records that a page may have; may be set at any time.
         clock: Its time, which can be advanced.
@@ -80,6 +83,7 @@ class Sandbox:
         if max_limit < 1:
             raise ValueError(f"max_limit is at least 1, not {max_limit}.")
         self.api_key: str = api_key or f"sandbox-{secrets.token_hex(16)}"
+        self.made_up_key: bool = api_key is None
         self.reading = reading
         self.max_limit = max_limit
         self._beginning = (self.reading, max_limit)
@@ -90,6 +94,7 @@ class Sandbox:
         self.webhooks: Webhooks = Webhooks(self.world, self.clock, seed)
         self.contract: Contract = Contract.load()
         self.file_host: FileHost = FileHost(host, self.clock)
+        self.file_host.contents.address_of = self.world.address_of
         self._listener = Listener(self._handle, host, port)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -193,6 +198,8 @@ class Sandbox:
 
     async def _handle(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
         path = request.rel_url.raw_path
+        if path == "/" and request.method in ("GET", "HEAD") and is_local(request):
+            path = f"{CONTROL}console/{PAGE}"
         if path.startswith(CONTROL):
             return (await control(self, request, path.removeprefix(CONTROL))).response()
         below = path.removeprefix(PREFIX) if path.startswith(f"{PREFIX}/") else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from cubicasa_async.sandbox.webhooks import WebhookFault
+from cubicasa_async.sandbox.control_request import texts
+from cubicasa_async.sandbox.webhooks import TRIGGERS, WebhookFault
 
 if TYPE_CHECKING:
     from cubicasa_async.sandbox.server import Sandbox
@@ -36,6 +37,17 @@ def _set(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
     return _state(sandbox, {}, order_id)
 
 
+def _register(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
+    """Register URLs as `webhooks.update` does, without a request in the ledger."""
+    del order_id
+    urls, triggers = texts(body, "webhook_urls"), texts(body, "webhook_triggers")
+    for trigger in triggers:
+        if trigger not in TRIGGERS.values():
+            raise ValueError(f"There is no {trigger!r}; known are {', '.join(TRIGGERS.values())}.")
+    sandbox.world.webhook_urls, sandbox.world.webhook_triggers = urls, triggers
+    return {"webhook_urls": urls, "webhook_triggers": triggers}
+
+
 def _add_fault(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
     del order_id
     fault = WebhookFault.from_json(body)
@@ -51,6 +63,7 @@ def _clear_faults(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
 WEBHOOK_ACTIONS: Final[Mapping[tuple[str, str], Callable[[Sandbox, dict[str, Any], str], Any]]] = {
     ("GET", "webhooks"): _state,
     ("PUT", "webhooks"): _set,
+    ("PUT", "webhooks/urls"): _register,
     ("POST", "webhooks/faults"): _add_fault,
     ("DELETE", "webhooks/faults"): _clear_faults,
 }

@@ -22,9 +22,9 @@ from cubicasa_async.sandbox.changes import StatusChange
 from cubicasa_async.sandbox.clock import Clock
 from cubicasa_async.sandbox.world import World
 
-__all__ = ["WebhookCall", "WebhookFault", "WebhookKind", "WebhookPlan", "Webhooks"]
+__all__ = ["TRIGGERS", "WebhookCall", "WebhookFault", "WebhookKind", "WebhookPlan", "Webhooks"]
 
-_TRIGGERS: Final = {
+TRIGGERS: Final = {
     "Draft": "moved_to_draft",
     "Pending": "moved_to_pending",
     "Ready": "moved_to_ready",
@@ -275,7 +275,7 @@ class Webhooks:
             self._loop.call_soon_threadsafe(self._begin, change)
 
     def _begin(self, change: StatusChange) -> None:
-        trigger = _TRIGGERS.get(change.current)
+        trigger = TRIGGERS.get(change.current)
         if self._loop is None or trigger not in self._world.webhook_triggers:
             return
         self._passed.set()

@@ -158,6 +158,7 @@ class World:
         purchases: What was bought, oldest first.
         redeliveries: The re-deliveries asked for, oldest first.
         deliveries: What was delivered, oldest first.
+        changes: The changes of orders' statuses, oldest first.
         on_change: Is told of each change of an order's status.
         mails: The mails that would have been sent, oldest first.
         patch_clears: Whether an optional field left out of a draft's PATCH is cleared. Unknown of
@@ -190,6 +191,7 @@ class World:
         self.purchases: list[Purchase] = []
         self.redeliveries: list[Redelivery] = []
         self.deliveries: list[Delivery] = []
+        self.changes: list[StatusChange] = []
         self.mails: list[Mail] = []
         self.patch_clears = False
         self.combined_pdf_as_bytes = False
@@ -253,6 +255,11 @@ class World:
             raise LookupError(f"There is no order {order_id}.")
         return order
 
+    def address_of(self, order_id: str) -> str:
+        """The address of an order in one line, or "" if there is no such order."""
+        order = self.orders.get(order_id)
+        return ", ".join(filter(None, (order.street, order.city, order.state))) if order else ""
+
     def advance(self, order_id: str, *products: str) -> str:
         """Do production's next step: Draft to Pending to Ready, or Fixing to Ready.
 
@@ -302,7 +309,7 @@ class World:
     def _move(self, order: Order, status: str, *products: str, previous: str | None) -> None:
         order.status = status
         if status != "Ready":
-            self._tell(StatusChange(order.id, status, previous, order.model_id))
+            self._tell(order, previous)
             return
         fixed = [one for one in self.change_requests if one.order_id == order.id]
         asked = [name for one in fixed if one.status == "open" for name in one.products]
@@ -318,9 +325,13 @@ class World:
             self.deliveries.append(
                 Delivery(order.id, order.deliveries, product, previous, order.asset_base)
             )
-            self._tell(StatusChange(order.id, status, previous, order.model_id, product))
+            self._tell(order, previous, product)
 
-    def _tell(self, change: StatusChange) -> None:
+    def _tell(self, order: Order, previous: str | None, product: str | None = None) -> None:
+        change = StatusChange(
+            order.id, order.status, previous, order.model_id, product, self._clock()
+        )
+        self.changes.append(change)
         if self.on_change is not None:
             self.on_change(change)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -61,6 +62,8 @@ class Store:
             raise StoreError(f"There is no {self._schema.name} at {self.name}.")
         self._engine = self._connect()
         try:
+            if path is not None:
+                await self._try(path)
             await self._prepare()
         except BaseException:
             await self.close()
@@ -163,6 +166,13 @@ class Store:
         event.listen(engine.sync_engine, "begin", _begin_in_file)
         return engine
 
+    async def _try(self, path: Path) -> None:
+        """Open the file once in a plain way: where that fails, aiosqlite leaves a thread behind."""
+        try:
+            await asyncio.to_thread(lambda: sqlite3.connect(path).close())
+        except sqlite3.Error as exc:
+            raise self._explained(exc) from None
+
     async def _prepare(self) -> None:
         schema, name = self._schema, self.name
         transaction = self.writing() if self._create else self.reading()
@@ -203,7 +213,7 @@ class Store:
         except SQLAlchemyError as exc:
             raise self._explained(exc) from None
 
-    def _explained(self, exc: SQLAlchemyError) -> StoreError:
+    def _explained(self, exc: Exception) -> StoreError:
         cause: object = exc.orig if isinstance(exc, DBAPIError) else exc
         reason = " ".join(str(cause).split())
         for secret in self.place.secrets():

@@ -9,14 +9,13 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import psycopg
 import pytest
 
 from cubicasa_async.bulk.journal import Entry, State, Taken, run_of
-from cubicasa_async.bulk.journal_postgres import PostgresJournal, read_status
+from cubicasa_async.bulk.journal_postgres import PostgresJournal
 from cubicasa_async.errors import ConfigError, JournalError
 
 TARGET = "https://host.example/api/integrate/v3"
@@ -163,7 +162,7 @@ async def test_the_rows_of_a_dead_worker_are_taken_over(postgres_url: str) -> No
     code = f"""
 import asyncio, os
 from cubicasa_async.bulk.journal import Entry
-from cubicasa_async.bulk.journal_postgres import PostgresJournal, read_status
+from cubicasa_async.bulk.journal_postgres import PostgresJournal
 async def main():
     journal = PostgresJournal({postgres_url!r}, lease={SHORT})
     await journal.open(target={TARGET!r}, now=lambda: 0.0)
@@ -422,40 +421,6 @@ class TestThePassword:
         assert "s3cr" not in f"{caught.value} {caught.value.__cause__!r}"
 
 
-class TestStatus:
-    async def test_it_tells_how_a_job_stands(self, postgres_url: str) -> None:
-        place = ""
-        for _ in range(2):
-            async with worker(f"{postgres_url}#nightly") as journal:
-                place = journal.place
-                await journal.add(entries(4))
-                for row in await journal.take(1):
-                    await journal.intend(row.entry.key)
-                    await journal.settle(row.entry.key, State.CREATED, order_id="o1")
-        status = await read_status(f"{postgres_url}#nightly")
-        assert status.place == place
-        assert (status.target, status.runs, status.rows) == (TARGET, 2, 4)
-        assert status.states == {"new": 2, "created": 2}
-        assert status.began is not None
-        assert status.last_sent is not None
-        assert status.began.tzinfo is not None
-        assert abs((status.last_sent - datetime.now(UTC)).total_seconds()) < 60
-
-    async def test_a_job_that_is_not_there_is_named_and_not_made(self, postgres_url: str) -> None:
-        for _ in range(2):
-            with pytest.raises(JournalError, match="There is no journal postgresql://"):
-                await read_status(postgres_url)
-        async with worker(postgres_url):
-            pass
-        with pytest.raises(JournalError, match="#other"):
-            await read_status(f"{postgres_url}#other")
-
-    async def test_a_database_that_cannot_be_reached_is_one_sentence(self) -> None:
-        with pytest.raises(JournalError, match="cannot be read: ") as caught:
-            await read_status("postgresql://me:s3cr@127.0.0.1:1/db")
-        assert "s3cr" not in str(caught.value)
-
-
 def test_a_lease_must_be_long_enough() -> None:
     with pytest.raises(ConfigError, match="1 seconds or more"):
         PostgresJournal("postgresql:///db", lease=0.5)
@@ -465,7 +430,7 @@ def test_without_the_driver_the_extra_is_named() -> None:
     code = """
 import sys
 sys.modules["psycopg"] = None
-from cubicasa_async.bulk.journal_postgres import PostgresJournal, read_status
+from cubicasa_async.bulk.journal_postgres import PostgresJournal
 from cubicasa_async.errors import ConfigError
 try:
     PostgresJournal("postgresql:///db")

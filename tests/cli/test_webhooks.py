@@ -92,7 +92,7 @@ class TestShow:
 class TestDelete:
     async def test_deletes_them(self, sandbox: Sandbox) -> None:
         register(sandbox, BASE)
-        result = await run("webhooks", "delete", environ=environment(sandbox))
+        result = await run("webhooks", "delete", "--yes", environ=environment(sandbox))
         assert result.code == 0
         assert sandbox.world.webhook_urls == []
 

@@ -6,9 +6,8 @@ import asyncio
 import importlib
 import multiprocessing
 import os
-import threading
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +23,7 @@ from cubicasa_async.delivery.receiver import Receiver
 from cubicasa_async.errors import ClientClosedError, ConfigError
 from cubicasa_async.sandbox import Sandbox
 from cubicasa_async.sync.webhooks import WebhookReceiver
+from tests.support.wsgi import django_application, serving
 
 from .hooks import SECRETS, register
 from .test_receiver import BODY, PATH, Shelf
@@ -142,9 +142,10 @@ def flask_app(webhooks: WebhookReceiver) -> Any:
 
 def django_app(webhooks: WebhookReceiver) -> Any:
     # Django has no types, so it is imported where they are not asked for.
-    named = ("conf", "core.handlers.wsgi", "http", "urls", "views.decorators.csrf")
-    django: Any = importlib.import_module("django")
-    conf, wsgi, http, urls, csrf = (importlib.import_module(f"django.{one}") for one in named)
+    http, urls, csrf = (
+        importlib.import_module(f"django.{one}")
+        for one in ("http", "urls", "views.decorators.csrf")
+    )
 
     def cubicasa(request: Any, secret: str) -> Any:
         reply = webhooks.receive(request.method, request.path, request.headers, request.body)
@@ -153,31 +154,7 @@ def django_app(webhooks: WebhookReceiver) -> Any:
     class Urls:
         urlpatterns: ClassVar = [urls.path("cubicasa/<str:secret>", csrf.csrf_exempt(cubicasa))]
 
-    if not conf.settings.configured:
-        conf.settings.configure(ALLOWED_HOSTS=["127.0.0.1"], SECRET_KEY="-", LOGGING_CONFIG=None)
-        django.setup()
-    conf.settings.ROOT_URLCONF = Urls
-    return wsgi.WSGIHandler()
-
-
-@contextmanager
-def serving(app: Any) -> Generator[str]:
-    """A WSGI application behind a real server with threads."""
-    from werkzeug.serving import WSGIRequestHandler, make_server
-
-    class Quiet(WSGIRequestHandler):
-        def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 # as there
-            """Say nothing."""
-
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/cubicasa"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return django_application(Urls)
 
 
 @pytest.mark.parametrize("make", [flask_app, django_app])
@@ -185,7 +162,8 @@ async def test_a_wsgi_application_keeps_what_the_sandbox_tells(
     make: Any, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     place = tmp_path / "inbox.db"
-    with WebhookReceiver(place, SECRETS) as webhooks, serving(make(webhooks)) as base:
+    with WebhookReceiver(place, SECRETS) as webhooks, serving(make(webhooks)) as origin:
+        base = f"{origin}/cubicasa"
         register(sandbox, SECRETS.url(base), f"{base}/guessed")
         for _ in range(10):
             sandbox.world.add_order(status="Ready")

@@ -69,7 +69,7 @@ class Reader:
         for name in ("CUBICASA_API_KEY", "CUBICASA_BASE_URL", "WITH_SANDBOX"):
             self.export(name, self.environ[name])
         patch.chdir(directory)
-        patch.syspath_prepend(directory)
+        patch.setattr(sys, "path", [str(directory), *sys.path])
 
     async def close(self) -> None:
         """End what lasts."""

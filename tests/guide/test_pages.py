@@ -70,12 +70,12 @@ async def test_the_tests_that_the_guide_shows_pass(reader: Reader) -> None:
         if block.file is not None:
             reader.put(block)
     result = await run(
-        *("-q", "-p", "no:cacheprovider", "-W", "error", "test_listings.py"),
+        *("-q", "-p", "cubicasa_async.testing", "-p", "no:cacheprovider", "-W", "error"),
         program=("-m", "pytest"),
         environ=environment(None, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"),
         cwd=reader.directory,
     )
-    assert (result.code, "3 passed" in result.out) == (0, True), result.out + result.err
+    assert (result.code, "5 passed" in result.out) == (0, True), result.out + result.err
 
 
 async def test_control_what_does_not_work_is_noticed(reader: Reader) -> None:

@@ -10,29 +10,38 @@ import re
 import struct
 import sys
 import termios
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 async def on_a_terminal(
-    *arguments: str, environ: Mapping[str, str], cwd: Path, typed: str = ""
+    *arguments: str,
+    environ: Mapping[str, str],
+    cwd: Path,
+    typed: str = "",
+    replies: Sequence[tuple[str, str]] = (),
+    columns: int = 120,
 ) -> tuple[int, str]:
     """Run the command on a terminal; gives its exit code and all text that came to the screen.
 
-    `typed` is what a person types, from the beginning on.
+    `typed` is what a person types, from the beginning on; `replies` are words on the screen and
+    what is typed once they are there, one after the other.
     """
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     os.set_blocking(ours, False)
     seen: list[bytes] = []
+    waiting = list(replies)
 
     def read() -> None:
         try:
             seen.append(os.read(ours, 65536))
         except OSError:  # the other side has closed
             loop.remove_reader(ours)
+        if waiting and waiting[0][0] in b"".join(seen).decode(errors="replace"):
+            os.write(ours, waiting.pop(0)[1].encode())
 
     loop = asyncio.get_running_loop()
     loop.add_reader(ours, read)

@@ -33,7 +33,9 @@ def django_application(urls: Any) -> Any:
     """A Django application of these URLs: a module, its name or a class that holds them."""
     # Django has no types, so it is imported where they are not asked for.
     django: Any = importlib.import_module("django")
-    conf, wsgi = (importlib.import_module(f"django.{one}") for one in ("conf", "core.handlers.wsgi"))
+    conf, wsgi = (
+        importlib.import_module(f"django.{one}") for one in ("conf", "core.handlers.wsgi")
+    )
     if not conf.settings.configured:  # once for a process
         conf.settings.configure(ALLOWED_HOSTS=["127.0.0.1"], SECRET_KEY="-", LOGGING_CONFIG=None)
         django.setup()

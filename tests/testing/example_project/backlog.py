@@ -1,7 +1,8 @@
-"""Prints how many orders stand where: a script for every night."""
+"""Tells how many orders stand where: a script for every night."""
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 
 from cubicasa_async import CubiCasa
@@ -16,7 +17,7 @@ def main() -> None:
     """Count, with the key of the environment."""
     with CubiCasa.from_env() as client:
         for status, count in sorted(backlog(client).items()):
-            print(f"{status}: {count}")
+            sys.stdout.write(f"{status}: {count}\n")
 
 
 if __name__ == "__main__":

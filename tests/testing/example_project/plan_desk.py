@@ -69,16 +69,16 @@ class PlanDesk:
         A larger service lets an Inbox keep the events and does the work afterwards.
         """
         if event.current_status == OrderStatus.READY:
-            folder = self.folder / event.order_id
-            async for outcome in download_assets(
+            files = download_assets(
                 self.client,
                 event.order_id,
-                folder,
+                self.folder / event.order_id,
                 formats=["pdf"],
                 allow_private=self.local_files,
-            ):
-                if isinstance(outcome, Failed):
-                    raise outcome.error
+            )
+            failed = [outcome async for outcome in files if isinstance(outcome, Failed)]
+            if failed:
+                raise failed[0].error
 
     async def put_unreadable(self, body: bytes, reason: str) -> None:
         """Keep what is no event, for a person to look at."""

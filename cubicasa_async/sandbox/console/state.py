@@ -1,0 +1,166 @@
+"""What the console shows, as JSON."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from urllib.parse import urlsplit
+
+import attrs
+
+from cubicasa_async.sandbox import shapes
+from cubicasa_async.sandbox.faults import PHASES
+from cubicasa_async.sandbox.webhooks import TRIGGERS, WebhookKind
+from cubicasa_async.sandbox.world import NEXT, Order
+
+if TYPE_CHECKING:
+    from cubicasa_async.sandbox.server import Sandbox
+
+__all__ = ["facts", "state"]
+
+T = TypeVar("T")
+
+_NEWEST: Final = 100
+_OF_ORDER: Final = 50
+_STATUSES: Final = ("New", "Draft", "Pending", "Ready", "Fixing")
+
+
+def facts(sandbox: Sandbox) -> dict[str, Any]:
+    """What does not change while the sandbox runs.
+
+    The key is told only if the sandbox made it up; another may be somebody's real one.
+    """
+    return {
+        "origin": sandbox.origin,
+        "base_url": sandbox.base_url,
+        "api_key": sandbox.api_key if sandbox.made_up_key else None,
+        "statuses": _STATUSES,
+        "kinds": {kind: list(dict.fromkeys(phases)) for kind, phases in PHASES.items()},
+        "operations": sorted(sandbox.contract.operations),
+        "triggers": list(TRIGGERS.values()),
+        "webhook_kinds": list(WebhookKind),
+    }
+
+
+def state(sandbox: Sandbox, query: Mapping[str, str]) -> dict[str, Any]:
+    """What there is now: the newest of each, and one order whole if the query names it.
+
+    Args:
+        sandbox: Whose state.
+        query: `status` and `search` choose orders, `order` is the id of the one shown whole.
+    """
+    world, webhooks = sandbox.world, sandbox.webhooks
+    orders, matching = world.orders.page(0, _NEWEST, _chosen(query))
+    shown = world.orders.get(query.get("order", ""))
+    return {
+        "ahead": sandbox.clock.ahead,
+        "counts": Counter(order.status for order in world.orders),
+        "orders": [_row(order) for order in orders],
+        "matching": matching,
+        "order": _whole(sandbox, shown) if shown else None,
+        "requests": len(sandbox.ledger),
+        "ledger": [entry.to_json() for entry in _newest(sandbox.ledger)],
+        "called": len(webhooks.calls),
+        "calls": [_numbered(at, call) for at, call in _newest(_counted(webhooks.calls))],
+        "webhook_urls": world.webhook_urls,
+        "webhook_triggers": world.webhook_triggers,
+        "hits": len(sandbox.faults.hits) + len(sandbox.file_host.faults.hits),
+        "faults": {
+            "api": [_given(fault) for fault in sandbox.faults],
+            "files": [_given(fault) for fault in sandbox.file_host.faults],
+            "webhooks": [_given(fault) for fault in webhooks.faults],
+        },
+        "saw_key": sandbox.file_host.saw_key,
+        "fetches": len(sandbox.file_host.fetches),
+    }
+
+
+def _chosen(query: Mapping[str, str]) -> Any:
+    status, search = query.get("status", ""), query.get("search", "").strip().casefold()
+    if not status and not search:
+        return None
+
+    def keep(order: Order) -> bool:
+        words = (order.id, order.street, order.city, order.external_id, order.owner_email)
+        return status in ("", order.status) and search in " ".join(filter(None, words)).casefold()
+
+    return keep
+
+
+def _newest(items: Sequence[T]) -> list[T]:
+    return list(items[-_NEWEST:])[::-1]
+
+
+def _counted(items: Sequence[T]) -> list[tuple[int, T]]:
+    return list(enumerate(items, 1))
+
+
+def _numbered(number: int, call: Any) -> dict[str, Any]:
+    return {"number": number, **call.to_json()}
+
+
+def _given(fault: Any) -> dict[str, Any]:
+    """A fault without what is as usual."""
+    usual: dict[str, Any] = {field.name: field.default for field in attrs.fields(type(fault))}
+    usual["status"] = 200
+    return {
+        name: value
+        for name, value in fault.to_json().items()
+        if value != usual[name] and value != {}
+    }
+
+
+def _row(order: Order) -> dict[str, Any]:
+    return {
+        "id": order.id,
+        "status": order.status,
+        "address": ", ".join(filter(None, (order.street, order.suite, order.city))),
+        "external_id": order.external_id,
+        "created_at": order.created_at,
+    }
+
+
+def _whole(sandbox: Sandbox, order: Order) -> dict[str, Any]:
+    world, ledger = sandbox.world, sandbox.ledger
+    about = (
+        entry.to_json()
+        for entry in reversed(ledger)
+        if order.id in entry.path or order.id in entry.created
+    )
+    calls = (
+        _numbered(number, call)
+        for number, call in reversed(_counted(sandbox.webhooks.calls))
+        if call.body["id"] == order.id
+    )
+    return {
+        **_row(order),
+        "next": NEXT.get(order.status),
+        "owner_email": order.owner_email,
+        "created_by": order.created_by,
+        "info": order.info,
+        "package_type": order.package_type,
+        "add_ons": order.add_ons,
+        "first_delivered_at": order.first_delivered_at,
+        "total_scanned_area": order.total_scanned_area,
+        "files": list(_files(shapes.order(order)["delivery_assets"])),
+        "changes": [
+            attrs.asdict(change) for change in reversed(world.changes) if change.order_id == order.id
+        ],
+        "change_requests": [
+            shapes.change_request(one) for one in world.change_requests if one.order_id == order.id
+        ],
+        "ledger": list(itertools.islice(about, _OF_ORDER)),
+        "calls": list(itertools.islice(calls, _OF_ORDER)),
+    }
+
+
+def _files(assets: Mapping[str, Any] | None) -> Iterator[dict[str, str]]:
+    """The files of all products, by the path at which the file host has them."""
+    for product, found in (assets or {}).items():
+        for value in cast("dict[str, object]", found or {}).values():
+            for url in cast("list[str]", value) if isinstance(value, list) else [value]:
+                if isinstance(url, str) and url.startswith("http"):
+                    path = urlsplit(url).path
+                    yield {"product": product, "name": path.rpartition("/")[2], "path": path}

@@ -1,0 +1,45 @@
+// Ready-made lines: curl for a POSIX shell, and Python.
+
+const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+
+export function python(value) {
+  if (value === null || value === undefined) return "None";
+  if (value === true) return "True";
+  if (value === false) return "False";
+  if (Array.isArray(value)) return `[${value.map(python).join(", ")}]`;
+  if (typeof value === "object") {
+    return `{${Object.entries(value).map(([key, one]) => `${python(key)}: ${python(one)}`).join(", ")}}`;
+  }
+  return JSON.stringify(value);
+}
+
+/** The arguments of a call, after those that have no name. */
+export function call(name, unnamed, named = {}) {
+  const rest = Object.entries(named).map(([key, value]) => `${key}=${python(value)}`);
+  return `${name}(${[...unnamed.map(python), ...rest].join(", ")})`;
+}
+
+function curl(method, url, headers, body) {
+  const parts = ["curl", ...(method === "GET" ? [] : ["-X", method]), ...headers];
+  if (body != null) parts.push("-H 'content-type: application/json'", "-d", quoted(JSON.stringify(body)));
+  return [...parts, quoted(url)].join(" ");
+}
+
+/** What the page did by the control interface. */
+export const controlLine = (facts, { method, path, body }) =>
+  curl(method, `${facts.origin}/_sandbox/${path}`, ["-H 'x-sandbox: 1'"], body);
+
+/** What a client did by the API. A key that the sandbox did not make up is not told. */
+export function requestLines(facts, entry) {
+  const key = facts.api_key
+    ? `-H ${quoted(`api-key: ${facts.api_key}`)}`
+    : '-H "api-key: $CUBICASA_API_KEY"';
+  const [path, query] = entry.path.split("?", 2);
+  const named = {};
+  if (query) named.query = [...new URLSearchParams(query)];
+  if (entry.body != null) named.body = entry.body;
+  return {
+    curl: curl(entry.method, facts.base_url + entry.path, [key], entry.body),
+    python: `await ${call("client.request", [entry.method, path], named)}`,
+  };
+}
