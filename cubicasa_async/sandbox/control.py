@@ -33,7 +33,7 @@ async def control(sandbox: Sandbox, request: web.BaseRequest, path: str) -> Payl
     """Answer one request; `path` is what follows the prefix."""
     if not is_local(request):
         return _refusal(403, "The control interface answers this machine only.")
-    if request.method != "GET" and request.headers.get("x-sandbox") != "1":
+    if request.method not in ("GET", "HEAD") and request.headers.get("x-sandbox") != "1":
         return _refusal(403, "This changes something: send the header x-sandbox: 1.")
     if path.startswith("console/") and request.method in ("GET", "HEAD"):
         return console(sandbox, request, path.removeprefix("console/"))

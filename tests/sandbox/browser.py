@@ -52,9 +52,7 @@ class Page:
     complaints: list[str] = attrs.field(factory=list[str])
     requested: list[str] = attrs.field(factory=list[str])
     _numbers: itertools.count[int] = attrs.field(factory=lambda: itertools.count(1))
-    _waiting: dict[int, asyncio.Future[Any]] = attrs.field(
-        factory=dict[int, "asyncio.Future[Any]"]
-    )
+    _waiting: dict[int, asyncio.Future[Any]] = attrs.field(factory=dict[int, "asyncio.Future[Any]"])
 
     async def send(self, method: str, **params: Any) -> Any:
         number = next(self._numbers)
@@ -77,7 +75,9 @@ class Page:
                 case "Runtime.exceptionThrown":
                     self.complaints.append(str(params["exceptionDetails"]))
                 case "Log.entryAdded":
-                    self.complaints.append(f"{params['entry']['text']} {params['entry'].get('url')}")
+                    self.complaints.append(
+                        f"{params['entry']['text']} {params['entry'].get('url')}"
+                    )
                 case "Network.requestWillBeSent":
                     self.requested.append(params["request"]["url"])
                 case _:

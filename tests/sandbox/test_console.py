@@ -260,7 +260,11 @@ class TestAccess:
         assert used - set(ids) == set()
 
     def test_what_is_done_and_what_fails_is_announced(self, elements: Any) -> None:
-        roles = {given["id"]: given["role"] for _, given, _ in elements if "role" in given and "id" in given}
+        roles = {
+            given["id"]: given["role"]
+            for _, given, _ in elements
+            if "role" in given and "id" in given
+        }
         assert roles == {"link": "status", "said": "status", "failed": "alert", "choose": "search"}
 
     def test_headings_leave_out_no_level(self, elements: Any) -> None:
