@@ -40,8 +40,8 @@ class Field:
 
     @property
     def key(self) -> str:
-        """Its name as a parameter of the command."""
-        return "__".join(self.path)
+        """Its name as a parameter of the command, unlike that of any other option."""
+        return "__".join(("field", *self.path))
 
     @property
     def option(self) -> str:

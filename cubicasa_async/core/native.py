@@ -5,7 +5,6 @@ Whatever is out of the ordinary raises, and is then left to the codec's converte
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final, Generic, TypeVar, cast, get_args, get_origin, get_type_hints
@@ -83,7 +82,7 @@ class Native:
 
     def list_decoder(self, cls: type[T]) -> Callable[[bytes], Listed[T]] | None:
         """The same for a page of a list of it."""
-        return self._decoder(cls, types.GenericAlias(Listed, (cls,)))
+        return self._decoder(cls, cast("Any", Listed)[cls])
 
     def _decoder(self, cls: type, whole: Any) -> Callable[[bytes], Any] | None:
         if self._rules.extended:

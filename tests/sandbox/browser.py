@@ -31,6 +31,7 @@ FLAGS = (
     "--disable-extensions",
     "--disable-dev-shm-usage",
     "--mute-audio",
+    "--window-size=1280,1000",
     "--remote-debugging-port=0",
 )
 
@@ -151,6 +152,7 @@ async def browsing(program: str) -> AsyncIterator[Page]:
                 listening = asyncio.create_task(page.listen())
                 for domain in ("Page", "Runtime", "Log", "Network"):
                     await page.send(f"{domain}.enable")
+                await page.send("Emulation.setFocusEmulationEnabled", enabled=True)
                 yield page
             await listening
     finally:

@@ -33,8 +33,8 @@ async def opened() -> AsyncIterator[tuple[Sandbox, Page]]:
         yield sandbox, page
 
 
-@pytest.fixture
-def sandbox(opened: tuple[Sandbox, Page]) -> Sandbox:
+@pytest_asyncio.fixture(loop_scope="module")
+async def sandbox(opened: tuple[Sandbox, Page]) -> Sandbox:
     sandbox, _ = opened
     sandbox.reset()
     return sandbox
@@ -121,7 +121,7 @@ async def test_what_a_client_does_appears_by_itself(sandbox: Sandbox, page: Page
         await page.until(shows("#rows", "ERP-77"))
         await view(page, f"orders/{made.id}")
         await page.until(shows("#order-ledger", "POST /orders/draft"))
-        await client.drafts.delete(made.id)
+        sandbox.world.delete(made.id)
         await page.until(shows("#no-orders", "No orders"))
         await page.until("document.getElementById('order').hidden")
 
@@ -187,6 +187,9 @@ async def test_faults_are_set_seen_and_cleared(sandbox: Sandbox, page: Page) -> 
     await page.run(fill("#add-fault [name=status]", ""))
     await page.run("document.getElementById('add-fault').requestSubmit()")
     await page.until(shows("#failed", "needs seconds"))
+    (complaint,) = page.complaints
+    assert "400" in complaint
+    page.complaints.clear()
     await page.run(click("#clear"))
     await page.until(shows("#in-force", "In force: 0"))
     assert len(sandbox.faults) == 0
@@ -354,7 +357,6 @@ async def test_it_says_when_the_sandbox_does_not_answer_and_comes_back(
             await session.get(f"{sandbox.base_url}/orders")
     await page.until(shows("#link", "does not answer"))
     sandbox.recover()
-    await page.until("refresh => true")
     await page.run("document.dispatchEvent(new Event('visibilitychange'))")
     await page.until(shows("#link", "Connected"))
     page.complaints.clear()  # the browser's own: connection refused

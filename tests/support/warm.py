@@ -28,6 +28,7 @@ IMPORTS: Final = (
     "aiosqlite",
     "cubicasa_async.bulk",
     "cubicasa_async.cli.app",
+    "cubicasa_async.cli.operations",
     "cubicasa_async.cli.output",
     "cubicasa_async.sandbox",
     "cubicasa_async.sync",

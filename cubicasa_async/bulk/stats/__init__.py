@@ -17,7 +17,7 @@ from cubicasa_async.bulk.stats.figures import (
     Twins,
     Week,
 )
-#from cubicasa_async.bulk.stats.page import page, write_page
+from cubicasa_async.bulk.stats.page import page, write_page
 from cubicasa_async.bulk.stats.reading import read_stats
 
 __all__ = [

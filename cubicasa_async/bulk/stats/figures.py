@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import attrs
 
 from cubicasa_async.bulk.reconcile import Twin
 
-NOT_SAID: Final = "not said"
+NOT_SAID: Final = "(not said)"
 """In place of a status that the server did not say."""
 
 EARLIER: Final = "earlier"
@@ -23,15 +23,17 @@ class Week:
     """The orders that were made in one week, or outside of the weeks that are told apart.
 
     Attributes:
-        name: The week's Monday, such as "2026-01-05"; "earlier" or "later" than these weeks; or
-            "unknown" for orders whose `created_at` the server does not say.
+        begins: Its Monday (UTC); None for what lies outside.
+        name: The Monday as text, such as "2026-01-05"; "earlier" or "later" than all weeks told
+            apart; or "unknown" for orders whose `created_at` the server does not say.
         statuses: How many of them stand in which status. Without those that vanished.
         vanished: How many of them the server has no more.
     """
 
+    begins: date | None
     name: str
-    statuses: Mapping[str, int] = attrs.field(factory=dict[str, int])
-    vanished: int = 0
+    statuses: Mapping[str, int]
+    vanished: int
 
 
 @attrs.frozen(kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -83,8 +84,10 @@ class Queries:
         statuses: Counter[str] = Counter()
         for week in by_week:
             statuses.update(week.statuses)
-        stuck = and_(self._is_draft, _DRAFT_SINCE <= as_of - stuck_after)
-        delivered = self._delivered.c
+        stuck = and_(self._is_draft, as_of - stuck_after >= _DRAFT_SINCE)
+        lives = self._delivered.c
+        totals = select(func.count(), func.coalesce(func.sum(lives.fixed), 0))
+        delivered, fixed = (await self._connection.execute(totals)).one()
         return Stats(
             as_of=as_of,
             complete=run.complete,
@@ -94,10 +97,10 @@ class Queries:
             failed=await self._count(and_(self._there, ORDERS.c.failure.is_not(None))),
             statuses=statuses,
             weeks=by_week,
-            delivered=await self._count(delivered.id.is_not(None)),
-            delivery=await self._durations(delivered.created_at),
-            production=await self._durations(delivered.production_at),
-            fixed=await self._count(delivered.fixed == 1),
+            delivered=delivered,
+            delivery=await self._durations(lives.created_at),
+            production=await self._durations(lives.production_at),
+            fixed=fixed,
             drafts=await self._draft_ages(as_of),
             stuck_after=stuck_after,
             stuck=await self._count(stuck),
@@ -110,75 +113,77 @@ class Queries:
 
     async def _weeks(self, as_of: datetime, weeks: int) -> tuple[Week, ...]:
         midnight = as_of.replace(hour=0, minute=0, second=0, microsecond=0)
-        monday = midnight - timedelta(days=midnight.weekday())
-        first, end = monday - (weeks - 1) * _WEEK, monday + _WEEK
+        latest = midnight - timedelta(days=midnight.weekday())
+        first, end = latest - (weeks - 1) * _WEEK, latest + _WEEK
         before, behind, nowhere = -1, weeks, weeks + 1
         made = ORDERS.c.created_at
         number = case(
             (made.is_(None), nowhere),
             (made < first, before),
             (made >= end, behind),
-            else_=(_epoch(made) - int(first.timestamp())) // int(_WEEK.total_seconds()),
+            else_=(_epoch(made) - int(first.timestamp())) // _seconds(_WEEK),
         )
         gone = case((ORDERS.c.vanished_at.is_(None), 0), else_=1)
-        # What has parameters is computed inside: outside it would be taken for something else.
-        each = select(number.label("number"), ORDERS.c.status, gone.label("gone"))
+        each = select(number.label("week"), ORDERS.c.status, gone.label("gone"))
         inside = each.where(self._scope).subquery()
-        query = select(*inside.c, func.count()).group_by(*inside.c)
+        query = select(inside, func.count().label("orders")).group_by(*inside.c)
         statuses: defaultdict[int, Counter[str]] = defaultdict(Counter)
         vanished: Counter[int] = Counter()
-        for week, status, is_gone, count in await self._connection.execute(query):
-            if is_gone:
-                vanished[week] += count
+        for row in await self._connection.execute(query):
+            if row.gone:
+                vanished[row.week] += row.orders
             else:
-                statuses[week][status or NOT_SAID] += count
-        names = {before: EARLIER, behind: LATER, nowhere: UNKNOWN}
+                statuses[row.week][row.status or NOT_SAID] += row.orders
+        weekly = {week: (first + week * _WEEK).date() for week in range(weeks)}
+        names = {week: monday.isoformat() for week, monday in weekly.items()}
+        names |= {before: EARLIER, behind: LATER, nowhere: UNKNOWN}
         return tuple(
             Week(
-                name=names.get(week) or (first + week * _WEEK).date().isoformat(),
+                begins=weekly.get(week),
+                name=names[week],
                 statuses=statuses[week],
                 vanished=vanished[week],
             )
-            for week in range(before, nowhere + 1)
-            if week not in names or statuses[week] or vanished[week]
+            for week in sorted(names)
+            if week in weekly or statuses[week] or vanished[week]
         )
 
     async def _durations(self, start: ColumnElement[Any]) -> Durations:
         """How long it was from then to the first delivery."""
         end = self._delivered.c.first_delivered_at
         seconds = _epoch(end) - _epoch(start)
-        bucket = case(
-            (or_(start.is_(None), end.is_(None)), _UNKNOWN),
-            (end < start, _NEGATIVE),
-            else_=_bucket(seconds, _DURATIONS),
+        unknown, negative = or_(start.is_(None), end.is_(None)), end < start
+        counts = await self._counts(
+            case((unknown, _UNKNOWN), (negative, _NEGATIVE), else_=_steps(seconds, _DURATIONS))
         )
-        counts = await self._in_buckets(bucket, true())
-        number = sum(count for place, count in counts.items() if place >= 0)
-        half, most = -(-number * 5 // 10), -(-number * 9 // 10)
+        number = sum(counts.values()) - counts[_UNKNOWN] - counts[_NEGATIVE]
+        median, ninetieth = -(-number * 5 // 10), -(-number * 9 // 10)
         place = func.row_number().over(order_by=seconds)
         ranked = select(seconds.label("seconds"), place.label("place"))
         inside = ranked.where(end >= start).subquery()
-        query = select(inside.c.place, inside.c.seconds).where(inside.c.place.in_([half, most]))
-        found = {row.place: timedelta(seconds=row.seconds) for row in await self._connection.execute(query)}
+        query = select(inside.c.place, inside.c.seconds)
+        rows = await self._connection.execute(query.where(inside.c.place.in_([median, ninetieth])))
+        at = {row.place: timedelta(seconds=row.seconds) for row in rows}
         return Durations(
             orders=number,
-            median=found.get(half),
-            ninetieth=found.get(most),
+            median=at.get(median),
+            ninetieth=at.get(ninetieth),
             histogram=_buckets(counts, _DURATIONS),
-            negative=counts.get(_NEGATIVE, 0),
-            unknown=counts.get(_UNKNOWN, 0),
+            negative=counts[_NEGATIVE],
+            unknown=counts[_UNKNOWN],
         )
 
     async def _draft_ages(self, as_of: datetime) -> tuple[Bucket, ...]:
         age = int(as_of.timestamp()) - _epoch(_DRAFT_SINCE)
-        return _buckets(await self._in_buckets(_bucket(age, _AGES), self._is_draft), _AGES)
+        # One that was made after the run by the server's clock is as young as can be.
+        steps = case((age < 0, 0), else_=_steps(age, _AGES))
+        return _buckets(await self._counts(steps, self._is_draft), _AGES)
 
-    async def _in_buckets(
-        self, bucket: ColumnElement[int], wanted: ColumnElement[bool]
-    ) -> dict[int, int]:
-        inside = select(bucket.label("bucket")).where(wanted).subquery()
-        query = select(inside.c.bucket, func.count()).group_by(inside.c.bucket)
-        return {bucket: count for bucket, count in await self._connection.execute(query)}
+    async def _counts(self, key: ColumnElement[int], *wanted: ColumnElement[bool]) -> Counter[int]:
+        # What has parameters is computed inside: a group would take it for another value.
+        inside = select(key.label("key")).where(*wanted).subquery()
+        query = select(inside.c.key, func.count().label("orders")).group_by(inside.c.key)
+        return Counter({row.key: row.orders for row in await self._connection.execute(query)})
 
     async def _oldest(
         self, wanted: ColumnElement[bool], as_of: datetime, most: int
@@ -248,19 +253,26 @@ def _epoch(moment: ColumnElement[Any]) -> ColumnElement[int]:
     return cast(extract("epoch", moment), BigInteger)
 
 
-def _bucket(seconds: ColumnElement[int], limits: Sequence[timedelta]) -> ColumnElement[int]:
-    """The number of the bucket that a length of time falls into."""
-    below = [(seconds < int(limit.total_seconds()), n) for n, limit in enumerate(limits)]
-    return case(*below, else_=len(limits))
+def _steps(seconds: ColumnElement[int], limits: Sequence[timedelta]) -> ColumnElement[int]:
+    """A length of time, in steps as long as the first limit, up to the last limit."""
+    step, last = _seconds(limits[0]), _seconds(limits[-1])
+    return case((seconds >= last, last // step), else_=seconds // step)
 
 
-def _buckets(counts: Mapping[int, int], limits: Sequence[timedelta]) -> tuple[Bucket, ...]:
+def _buckets(steps: Mapping[int, int], limits: Sequence[timedelta]) -> tuple[Bucket, ...]:
+    orders: Counter[int] = Counter()
+    for step, count in steps.items():
+        if step >= 0:
+            orders[bisect_right(limits, step * limits[0])] += count
+    edges = zip((timedelta(), *limits), (*limits, None), strict=True)
     return tuple(
-        Bucket(least=least, below=below, orders=counts.get(number, 0))
-        for number, (least, below) in enumerate(
-            zip((timedelta(), *limits), (*limits, None), strict=True)
-        )
+        Bucket(least=least, below=below, orders=orders[number])
+        for number, (least, below) in enumerate(edges)
     )
+
+
+def _seconds(length: timedelta) -> int:
+    return length // timedelta(seconds=1)
 
 
 def _line(row: Row[Any]) -> str | None:

@@ -146,7 +146,9 @@ def _whole(sandbox: Sandbox, order: Order) -> dict[str, Any]:
         "total_scanned_area": order.total_scanned_area,
         "files": list(_files(shapes.order(order)["delivery_assets"])),
         "changes": [
-            attrs.asdict(change) for change in reversed(world.changes) if change.order_id == order.id
+            attrs.asdict(change)
+            for change in reversed(world.changes)
+            if change.order_id == order.id
         ],
         "change_requests": [
             shapes.change_request(one) for one in world.change_requests if one.order_id == order.id

@@ -51,9 +51,7 @@ def _svg(sheet: Sheet) -> str:
                 f'fill="{fill}"/>'
             )
         else:
-            lines.append(
-                f'<text x="{mark.x}" y="{mark.y + _BASELINE}">{escape(mark.text)}</text>'
-            )
+            lines.append(f'<text x="{mark.x}" y="{mark.y + _BASELINE}">{escape(mark.text)}</text>')
     return "\n".join(lines)
 
 

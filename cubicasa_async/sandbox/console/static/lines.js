@@ -13,7 +13,7 @@ export function python(value) {
   return JSON.stringify(value);
 }
 
-/** The arguments of a call, after those that have no name. */
+/** A call, with the arguments that have no name before those that have one. */
 export function call(name, unnamed, named = {}) {
   const rest = Object.entries(named).map(([key, value]) => `${key}=${python(value)}`);
   return `${name}(${[...unnamed.map(python), ...rest].join(", ")})`;
@@ -35,11 +35,12 @@ export function requestLines(facts, entry) {
     ? `-H ${quoted(`api-key: ${facts.api_key}`)}`
     : '-H "api-key: $CUBICASA_API_KEY"';
   const [path, query] = entry.path.split("?", 2);
-  const named = {};
-  if (query) named.query = [...new URLSearchParams(query)];
-  if (entry.body != null) named.body = entry.body;
+  const pairs = [...new URLSearchParams(query)].map((pair) => `(${pair.map(python).join(", ")})`);
+  const parts = [python(entry.method), python(path)];
+  if (pairs.length) parts.push(`query=[${pairs.join(", ")}]`);
+  if (entry.body != null) parts.push(`body=${python(entry.body)}`);
   return {
     curl: curl(entry.method, facts.base_url + entry.path, [key], entry.body),
-    python: `await ${call("client.request", [entry.method, path], named)}`,
+    python: `await client.request(${parts.join(", ")})`,
   };
 }
