@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([mhdw])", re.IGNORECASE)
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_LONGEST = timedelta(days=36_500)
+
+
+def span(text: str) -> timedelta:
+    """A length of time, such as "90m", "12h", "7d" or "2w"; a type of options."""
+    found = _SPAN.fullmatch(text.strip())
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no length of time such as 90m, 12h, 7d or 2w.")
+    unit = timedelta(**{_UNITS[found[2].lower()]: 1})
+    if float(found[1]) > _LONGEST / unit:
+        raise click.BadParameter(f"{text!r} is longer than {_LONGEST.days} days.")
+    return float(found[1]) * unit
 
 
 def json_option(command: F) -> F:

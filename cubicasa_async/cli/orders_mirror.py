@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -29,20 +28,11 @@ from cubicasa_async.bulk.mirror.reading import Mirror
 from cubicasa_async.bulk.progress import Progress
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import INCOMPLETE, Target, runs
-from cubicasa_async.cli.options import json_option
+from cubicasa_async.cli.options import json_option, span
 from cubicasa_async.core.extras import from_extra
 from cubicasa_async.errors import CubiCasaError
 
 _LISTED = 200
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([mhdw])", re.IGNORECASE)
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def _span(text: str) -> timedelta:
-    found = _SPAN.fullmatch(text.strip())
-    if found is None:
-        raise click.BadParameter(f"{text!r} is no length of time such as 90m, 12h, 7d or 2w.")
-    return timedelta(**{_UNITS[found[2].lower()]: float(found[1])})
 
 
 @click.command()
@@ -50,7 +40,7 @@ def _span(text: str) -> timedelta:
 @click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1, 100))
 @click.option(
     "--recheck",
-    type=_span,
+    type=span,
     metavar="AGE",
     help="Also read details again that are older than this, such as 12h or 7d.",
 )

@@ -107,6 +107,7 @@ _ORDERS = {
         operation="orders.redeliver",
         examples=("ORDER_ID --style-2d-style-template-id TEMPLATE",),
     ),
+    "stats": Leaf("Show turnaround at a glance, from a local copy.", "stats:stats"),
     "twins": Leaf(
         "Find drafts beside which the app made an order of the same property.", "orders_find:twins"
     ),

@@ -161,7 +161,7 @@ def _sparse_hook(cls: type[Sparse], converter: BaseConverter) -> Callable[[Any, 
             if other in said and name not in said:
                 said[name] = said.pop(other)
         try:
-            return structure(said, cls)
+            return cast("Model", structure(said, cls))
         except Exception:  # noqa: BLE001 # as above
             misshapen = {key: item for key, item in said.items() if not fits(key, item)}
         model: Model = structure({k: v for k, v in said.items() if k not in misshapen}, cls)

@@ -51,13 +51,13 @@ UNSET: Final = Unset.UNSET
 
 def is_nothing(value: Any) -> bool:
     """Whether a JSON value says nothing, however deep it is nested."""
-    waiting = [value]
+    waiting: list[Any] = [value]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            waiting += cast("dict[str, Any]", value).values()
+            waiting.extend(cast("dict[str, Any]", value).values())
         elif isinstance(value, list):
-            waiting += cast("list[Any]", value)
+            waiting.extend(value)  # pyright: ignore[reportUnknownArgumentType] # JSON
         elif value is not None and value != "":
             return False
     return True

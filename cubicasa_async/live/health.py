@@ -124,8 +124,8 @@ def _advice(error: CubiCasaError) -> str:
     match error:
         case AuthenticationError():
             return (
-                "Check the key's value, without quotation marks around it, and that it was given "
-                "for this environment."
+                "Check the value of CUBICASA_API_KEY, or of the profile, without quotation marks "
+                "around it, and that it was given for this environment."
             )
         case ForbiddenError():
             return "The key is known but may not list orders. Ask the vendor for one that may."

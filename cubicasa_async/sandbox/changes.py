@@ -13,8 +13,8 @@ __all__ = ["Delivery", "StatusChange"]
 class StatusChange:
     """That an order moved, as a webhook tells of it.
 
-    Which values stand in a webhook that tells of no delivery is inferred: null. The webhook does not
-    tell the time, which is Unix seconds by the sandbox's clock.
+    Which values stand in a webhook that tells of no delivery is inferred: null. The `time`
+    is in Unix seconds by the sandbox's clock; the webhook does not tell it.
     """
 
     order_id: str

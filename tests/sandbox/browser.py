@@ -11,7 +11,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,9 @@ FLAGS = (
 
 
 def chromium() -> str | None:
-    """Where it is; `CHROMIUM` names another than those of the PATH."""
+    """Where it is; `CHROMIUM` names another than those of the PATH. Not looked for on Windows."""
+    if os.name == "nt":
+        return None
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
@@ -129,7 +131,7 @@ class Page:
 
 
 @contextlib.asynccontextmanager
-async def browsing(program: str) -> AsyncIterator[Page]:
+async def browsing(program: str) -> AsyncGenerator[Page]:
     profile = Path(tempfile.mkdtemp(prefix="chromium-"))
     process = await asyncio.create_subprocess_exec(
         program,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -209,9 +210,8 @@ class TestControl:
     @pytest.mark.parametrize("count", [0, 1001, "4", None, True])
     async def test_examples_are_made_in_bounds(self, count: Any, call: Caller) -> None:
         assert (await change(call, "POST", "examples", {"count": count})).status == 400
-        assert (await change(call, "POST", "examples", {"count": 4})).json["orders"] == {
-            status: 1 for status in ("Draft", "Pending", "Ready", "Fixing")
-        }
+        made = await change(call, "POST", "examples", {"count": 4})
+        assert made.json["orders"] == {"Draft": 1, "Pending": 1, "Ready": 1, "Fixing": 1}
 
 
 @attrs.define
@@ -270,7 +270,7 @@ class TestAccess:
     def test_headings_leave_out_no_level(self, elements: Any) -> None:
         levels = [int(tag[1]) for tag, _, _ in elements if re.fullmatch("h[1-6]", tag)]
         assert levels[0] == 1
-        assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+        assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
 
 
 TEXT = [

@@ -272,6 +272,11 @@ async def test_the_lines_of_the_ledger_ask_the_api_the_same(sandbox: Sandbox, pa
         for curl, python in lines:
             await run_curl(curl)
             await eval(python.removeprefix("await "), {"client": client})  # noqa: S307 - what the page offers
+        hidden = await page.run(
+            "import('/_sandbox/console/lines.js').then((lines) => lines.requestLines("
+            "{api_key: null, base_url: 'http://x'}, {method: 'GET', path: '/orders'}).curl)"
+        )
+        assert hidden == "curl -H \"api-key: $CUBICASA_API_KEY\" 'http://x/orders'"
         again = [(one.method, one.path, one.body, one.authorised) for one in sandbox.ledger]
         assert again[2:] == [asked[0], asked[0], asked[1], asked[1]]
 

@@ -92,6 +92,7 @@ def _refusal(status: int, message: str) -> Payload:
 def _static() -> dict[str, Payload]:
     folder = resources.files(__name__) / "static"
     return {
-        file.name: Payload(200, file.read_bytes(), _TYPES[file.name.rpartition(".")[2]])
+        file.name: Payload(200, file.read_bytes(), kind)
         for file in folder.iterdir()
+        if (kind := _TYPES.get(file.name.rpartition(".")[2]))
     }

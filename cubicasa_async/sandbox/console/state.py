@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 import attrs
 
 from cubicasa_async.sandbox import shapes
-from cubicasa_async.sandbox.faults import PHASES
-from cubicasa_async.sandbox.webhooks import TRIGGERS, WebhookKind
+from cubicasa_async.sandbox.faults import PHASES, Fault
+from cubicasa_async.sandbox.webhooks import TRIGGERS, WebhookCall, WebhookFault, WebhookKind
 from cubicasa_async.sandbox.world import NEXT, Order
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def state(sandbox: Sandbox, query: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _chosen(query: Mapping[str, str]) -> Any:
+def _chosen(query: Mapping[str, str]) -> Callable[[Order], bool] | None:
     status, search = query.get("status", ""), query.get("search", "").strip().casefold()
     if not status and not search:
         return None
@@ -97,11 +97,11 @@ def _counted(items: Sequence[T]) -> list[tuple[int, T]]:
     return list(enumerate(items, 1))
 
 
-def _numbered(number: int, call: Any) -> dict[str, Any]:
+def _numbered(number: int, call: WebhookCall) -> dict[str, Any]:
     return {"number": number, **call.to_json()}
 
 
-def _given(fault: Any) -> dict[str, Any]:
+def _given(fault: Fault | WebhookFault) -> dict[str, Any]:
     """A fault without what is as usual."""
     usual: dict[str, Any] = {field.name: field.default for field in attrs.fields(type(fault))}
     usual["status"] = 200

@@ -15,19 +15,14 @@ __all__ = ["pixels", "png"]
 
 _SCALE: Final = 2
 _INK: Final = bytes([24]) * _SCALE
-# Five rows of three bits each, the uppermost first, as one octal digit a row.
-_LETTERS: Final = {
-    letter: [int(row) for row in rows]
-    for letter, rows in zip(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,-/#",
-        (
-            "25755 65656 34443 65556 74647 74644 34553 55755 72227 11152 55655 44447 57755 65555 "
-            "25552 65644 25573 65655 34216 72222 55557 55552 55775 55255 55222 71247 75557 26227 "
-            "61247 61216 55711 74616 34652 71122 25252 25316 00002 00024 00700 11244 57575"
-        ).split(),
-        strict=True,
-    )
-}
+# A letter and its five rows of three bits, the uppermost first, as one octal digit a row.
+_FONT: Final = (
+    "A25755 B65656 C34443 D65556 E74647 F74644 G34553 H55755 I72227 J11152 K55655 L44447 "
+    "M57755 N65555 O25552 P65644 Q25573 R65655 S34216 T72222 U55557 V55552 W55775 X55255 "
+    "Y55222 Z71247 075557 126227 261247 361216 455711 574616 634652 771122 825252 925316 "
+    ".00002 ,00024 -00700 /11244 #57575 "
+)
+_LETTERS: Final = {one[0]: [int(row) for row in one[1:]] for one in _FONT.split()}
 
 
 def pixels(sheet: Sheet) -> bytearray:
@@ -48,6 +43,8 @@ def _write(canvas: bytearray, mark: Text) -> None:
     for letter in unicodedata.normalize("NFKD", mark.text.upper()):
         if unicodedata.combining(letter):
             continue
+        if x + 4 * _SCALE > WIDTH:
+            return
         for row, bits in enumerate(_LETTERS.get(letter, ()) if letter != " " else ()):
             for column in range(3):
                 if bits & 4 >> column:

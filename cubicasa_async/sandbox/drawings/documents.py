@@ -37,12 +37,12 @@ def _text(filling: bytes) -> bytes:
 
 
 def _svg(sheet: Sheet) -> str:
-    lines = [
+    root = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'width="{WIDTH}" height="{HEIGHT}" font-family="Courier, monospace" '
-        f'font-size="{_LETTER}">',
-        f"<title>{escape(sheet.title)}</title>",
-    ]
+        f'font-size="{_LETTER}">'
+    )
+    lines = [root, f"<title>{escape(sheet.title)}</title>"]
     for mark in sheet.marks:
         if isinstance(mark, Rect):
             fill = f"#{mark.shade:02x}{mark.shade:02x}{mark.shade:02x}"

@@ -116,8 +116,10 @@ def sheet(order: str, floor: int, address: str, note: str, *, dimensioned: bool)
         marks.append(_cells(_LEFT + _ACROSS // 2, _TOP + _DOWN, 4, 1, _PAPER))
     below = f"{name}, {floor_area(order, floor):.1f} m2" + (f", {note}" if note else "")
     for row, line in ((2, address), (_TOP + _DOWN + 2, below)):
-        marks.append(Text(_LEFT * CELL, row * CELL, line[: _ACROSS + 4]))
-    return Sheet(f"{address} - {name}" if address else name, tuple(marks))
+        shown = "".join(filter(str.isprintable, line))
+        marks.append(Text(_LEFT * CELL, row * CELL, shown[: _ACROSS + 4]))
+    title = "".join(filter(str.isprintable, f"{address} - {name}" if address else name))
+    return Sheet(title, tuple(marks))
 
 
 def _divide(
