@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 from yarl import URL
 
 from cubicasa_async.cli import profile_file
-from cubicasa_async.cli.common import Target
 from cubicasa_async.cli.profile_file import Profile
 from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.config import Config, Secret
 from cubicasa_async.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cubicasa_async.cli.common import Target
 
 KEY: Final = "CUBICASA_API_KEY"
 PROFILE: Final = "CUBICASA_PROFILE"

@@ -91,8 +91,8 @@ class Part:
         self._about: PartState | None = None
         self._file: BinaryIO | None = None
         self._hash: _Hash = hashlib.sha256()
-        self.size = 0
-        self.left = left
+        self.size: int = 0
+        self.left: bool = left
 
     def state(self) -> tuple[PartState, int] | None:
         """What an earlier attempt left, and how many bytes of it; None if it is of no use."""

@@ -85,7 +85,7 @@ class Sandbox:
         self.api_key: str = api_key or f"sandbox-{secrets.token_hex(16)}"
         self.made_up_key: bool = api_key is None
         self.reading = reading
-        self.max_limit = max_limit
+        self.max_limit: int = max_limit
         self._beginning = (self.reading, max_limit)
         self.clock: Clock = Clock(clock) if clock else Clock()
         self.ledger: Ledger = Ledger()

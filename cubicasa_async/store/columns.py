@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Text
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 class Moment(TypeDecorator[datetime]):
@@ -15,8 +16,8 @@ class Moment(TypeDecorator[datetime]):
     PostgreSQL it is a `timestamptz`.
     """
 
-    impl = DateTime(timezone=True)
-    cache_ok = True
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = DateTime(timezone=True)
+    cache_ok: bool | None = True
 
     def process_bind_param(
         self,
@@ -44,8 +45,8 @@ class Moment(TypeDecorator[datetime]):
 class AnyText(TypeDecorator[str]):
     """Text from elsewhere. The letter NUL, which PostgreSQL refuses, becomes U+FFFD."""
 
-    impl = Text
-    cache_ok = True
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = Text
+    cache_ok: bool | None = True
 
     def process_bind_param(
         self,
