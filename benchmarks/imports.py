@@ -9,6 +9,7 @@ from benchmarks.measure import WALL, Figure, Slice, compare
 
 AIOHTTP = "import aiohttp"
 OURS = "import cubicasa_async"
+CLIENT = "from cubicasa_async import AsyncCubiCasa"
 HELP = "cubicasa --help"
 
 
@@ -26,6 +27,7 @@ async def run(base_url: str, *, quick: bool) -> list[Figure]:  # noqa: ARG001 # 
             (AIOHTTP, _process("-c", AIOHTTP)),
             {
                 OURS: _process("-c", OURS),
+                CLIENT: _process("-c", CLIENT),
                 HELP: _process("-m", "cubicasa_async.cli", "--help"),
                 "Python alone": _process("-c", ""),
             },

@@ -118,7 +118,7 @@ async def stats(
     if as_json:
         output.json_line(_fields(found))
     else:
-        _show(found, Console())
+        show(found, Console())
     if file is not None:
         path = output.shown_path(file)
         if as_json:
@@ -215,7 +215,8 @@ def _seconds(length: timedelta | None) -> int | None:
     return None if length is None else length // timedelta(seconds=1)
 
 
-def _show(stats: Stats, console: Console) -> None:
+def show(stats: Stats, console: Console) -> None:
+    """Show the figures to a person, as wide as the terminal."""
     _say(console, words.state(stats))
     if not stats.orders + stats.vanished:
         return

@@ -239,7 +239,7 @@ async def test_a_person_is_shown_what_it_is_and_asked(
         *("orders", "upgrade", order, "--add-on", "gla"),
         environ=environment(sandbox),
         cwd=tmp_path,
-        replies=[("Send it?", f"{answer}\n")],
+        replies=[("[y/N]: ", f"{answer}\n")],
     )
     question = screen.index("This costs money. Send it? [y/N]")
     assert screen.index(f"POST /orders/{order}/post-purchase") < question
@@ -327,7 +327,7 @@ class TestFields:
             *("users", "change-password", "--email", "old@example.com"),
             environ=environment(sandbox),
             cwd=tmp_path,
-            replies=[("Old password", "long-enough-1\n"), ("New password", "long-enough-2\n")],
+            replies=[("Old password: ", "long-enough-1\n"), ("New password: ", "long-enough-2\n")],
         )
         assert code == 0, screen
         assert "long-enough" not in screen

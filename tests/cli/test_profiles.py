@@ -88,7 +88,7 @@ async def test_a_key_is_asked_for_on_a_terminal_and_not_on_the_screen(
         *("profiles", "set", "north"),
         environ=variables(home),
         cwd=tmp_path,
-        replies=[("API key", f"{OTHER}\n")],
+        replies=[("API key: ", f"{OTHER}\n")],
     )
     assert code == 0, screen
     assert OTHER not in screen

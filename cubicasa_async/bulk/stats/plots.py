@@ -8,10 +8,10 @@ from typing import Final
 
 import attrs
 
-_WIDTH: Final = 600
+_WIDTH: Final = 480
 _ROW: Final = 26
-_LABELS: Final = 150
-_COUNTS: Final = 60
+_LABELS: Final = 140
+_COUNTS: Final = 56
 _LONGEST_LABEL: Final = 22
 _HEIGHT: Final = 200
 

@@ -67,7 +67,7 @@ caption{text-align:left;color:var(--quiet);padding-bottom:.25rem}
 th,td{text-align:left;padding:.2rem .9rem .2rem 0;border-bottom:1px solid var(--line);
 overflow-wrap:anywhere}
 td.number{text-align:right;font-variant-numeric:tabular-nums}
-.beside>div>svg{width:100%;max-width:40rem;height:auto;display:block}
+.beside>div>svg{width:100%;max-width:36rem;height:auto;display:block}
 svg text{fill:var(--text);font-size:13px}
 .scale{stroke:var(--line)}.part{stroke:var(--ground)}
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:.25rem 1rem;padding:0;margin:.25rem 0;
