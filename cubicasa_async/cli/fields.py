@@ -15,7 +15,7 @@ from cubicasa_async.core.values import OpenEnum, Unset
 from cubicasa_async.resources.order import Product
 
 _ENTRY = re.compile(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)
-_IN_SHORT: Mapping[type, click.ParamType[Any]] = {float: click.FLOAT}
+_TYPES: Mapping[type, click.ParamType[Any]] = {float: click.FLOAT, bool: click.BOOL}
 
 
 @attrs.frozen
@@ -57,15 +57,13 @@ class Field:
         text = f"{self.help}{' Required.' if self.needed else ''}"
         if self.known:
             text += f" Known: {', '.join(self.known)}."
-        if self.kind is bool:
-            names[1] = f"{self.option}/--no-{self.option.removeprefix('--')}"
-            return click.Option(names, is_flag=True, default=None, help=text)
         if self.kind is tuple:
             text += " May be repeated."
         return click.Option(
             names,
-            type=_IN_SHORT.get(self.kind, click.STRING),
+            type=_TYPES.get(self.kind, click.STRING),
             multiple=self.kind is tuple,
+            metavar="yes|no" if self.kind is bool else None,
             help=text,
             shell_complete=self._completed,
         )

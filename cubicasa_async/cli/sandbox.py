@@ -56,6 +56,7 @@ async def sandbox(
         click.echo(f"  export CUBICASA_BASE_URL={running.base_url}")
         if not api_key:
             click.echo(f"  export CUBICASA_API_KEY={running.api_key}")
+        click.echo(f"  in a browser: {running.origin}/")
         click.echo("Ctrl-C ends it.")
 
     try:

@@ -124,7 +124,7 @@ class Operation:
         return {key: body[key] for key in keys if key in body}, problems
 
     def check_query(self, query: MultiMapping[str]) -> tuple[JSON, list[Problem]]:
-        """Read the known query parameters; of one that is sent twice the first counts."""
+        """Read the known query parameters. One that is sent twice is refused (inferred)."""
         values: JSON = {}
         problems: list[Problem] = []
         for parameter in self.query:
@@ -132,6 +132,10 @@ class Operation:
             if not texts:
                 values[parameter.name] = parameter.default
                 continue
+            if len(texts) > 1 and not parameter.many:
+                problems.append(
+                    Problem((parameter.name,), "is given more than once", "value_error.repeated")
+                )
             value: object = list(texts) if parameter.many else texts[0]
             if parameter.integer and _INTEGER.match(texts[0]):
                 value = int(texts[0])

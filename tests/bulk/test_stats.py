@@ -67,13 +67,13 @@ async def test_they_are_what_was_computed_by_hand(target: str) -> None:
         "2 to 4 days": 1,
     }
     assert [(week.name, dict(week.statuses), week.vanished) for week in stats.weeks] == [
-        ("earlier", {"Pending": 1}, 1),
+        ("earlier", {"Pending": 1, "Draft": 1}, 2),
         ("2026-02-23", {}, 0),
         ("2026-03-02", {"Ready": 4, "Fixing": 1}, 1),
         ("2026-03-09", {"Ready": 1, "Draft": 1, "(not said)": 1}, 0),
         ("later", {"Pending": 1}, 0),
         ("unknown", {"Ready": 1, "Draft": 1}, 0),
-    ] or [(week.name, dict(week.statuses), week.vanished) for week in stats.weeks] == []
+    ]
 
 
 async def test_production_is_told_where_a_run_saw_it_begin(target: str) -> None:
@@ -126,9 +126,10 @@ async def test_since_leaves_out_what_was_made_before(target: str) -> None:
     assert [week.name for week in stats.weeks] == ["2026-03-02", "2026-03-09", "later"]
 
 
-async def test_control_a_naive_computation_is_wrong_in_every_figure(target: str) -> None:
-    wrong = await naive(await fill(target))
-    assert [name for name, value in wrong.items() if value == BY_HAND[name]] == []
+async def test_control_a_naive_computation_is_told_from_the_right_one(target: str) -> None:
+    found = await naive(await fill(target))
+    # The longest time comes last either way.
+    assert [name for name, value in found.items() if value == BY_HAND[name]] == ["ninetieth"]
 
 
 async def test_they_agree_with_a_plain_computation_of_many(target: str) -> None:
@@ -258,7 +259,7 @@ async def grows(few: int, many: int, place: Path) -> tuple[float, float]:
 
 
 async def test_memory_does_not_grow_with_the_orders(tmp_path: Path) -> None:
-    figures, at_once = await grows(400, 2_400, tmp_path)
+    figures, at_once = await grows(400, 4_000, tmp_path)
     assert figures < 1.25
     assert at_once > 2, "the control: reading all at once grows"
 

@@ -24,7 +24,7 @@ from tests.support.waiting import until
 
 WHERE = ("--street", "1 Main St", "--city", "Springfield", "--country", "US")
 PLACE = {"street": "1 Main St", "city": "Springfield", "country": "US"}
-STYLE = ("--style-2d-style-template-id", "T-1", "--no-style-3d-include-basement")
+STYLE = ("--style-2d-style-template-id", "T-1", "--style-3d-include-basement", "no")
 OWNER = "manager@sandbox.test"
 
 

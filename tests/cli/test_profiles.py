@@ -302,6 +302,19 @@ def test_a_command_that_is_run_by_this_one_means_the_same(
     assert theirs.proxy == ours.proxy
 
 
+@pytest.mark.parametrize("by_option", [True, False])
+async def test_calls_go_through_the_proxy(
+    home: Path, sandbox: Sandbox, unused_tcp_port: int, by_option: bool
+) -> None:
+    proxy = f"http://127.0.0.1:{unused_tcp_port}"
+    environ = environment(sandbox) | ({} if by_option else {"CUBICASA_PROXY": proxy})
+    option = ("--proxy", proxy) if by_option else ()
+    result = await typed(*option, "doctor", environ=environ)
+    assert result.code == 4
+    assert "The proxy could not be used" in result.err
+    assert len(sandbox.ledger) == 0
+
+
 async def test_a_path_that_a_profile_corrects_is_called(home: Path, sandbox: Sandbox) -> None:
     text = f'[north]\napi_key = "{CANARY}"\nbase_url = "{sandbox.base_url}"\n'
     written(home, f'{text}[north.paths]\n"offices.list" = "GET /company/offices"\n')

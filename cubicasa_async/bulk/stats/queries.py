@@ -23,6 +23,9 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from cubicasa_async.bulk.mirror.book import MOVED
 from cubicasa_async.bulk.mirror.tables import HISTORY, ORDERS, RUNS
@@ -248,9 +251,20 @@ def _ever(what: ColumnElement[bool]) -> ColumnElement[int]:
     return func.max(case((what, 1), else_=0))
 
 
-def _epoch(moment: ColumnElement[Any]) -> ColumnElement[int]:
-    """A moment as whole seconds since 1970."""
-    return cast(extract("epoch", moment), BigInteger)
+class _epoch(FunctionElement[int]):  # noqa: N801 # as functions of SQL are called
+    """A moment as whole seconds since 1970: a fraction is cut off, in either database."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(_epoch)
+def _(element: _epoch, compiler: SQLCompiler, **kwargs: Any) -> str:
+    [moment] = element.clauses
+    seconds: ColumnElement[Any] = extract("epoch", moment)
+    if compiler.dialect.name == "postgresql":  # a cast would round
+        seconds = func.floor(seconds)
+    return compiler.process(cast(seconds, BigInteger), **kwargs)
 
 
 def _steps(seconds: ColumnElement[int], limits: Sequence[timedelta]) -> ColumnElement[int]:
