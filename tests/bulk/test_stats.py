@@ -19,6 +19,7 @@ from cubicasa_async.bulk.stats import Bucket, Stats, read_stats, words
 from cubicasa_async.errors import ConfigError, StoreError
 from cubicasa_async.sandbox import Sandbox
 from cubicasa_async.store import Store
+from tests.support.canary import CANARY
 from tests.support.mirrors import kinds, query
 from tests.support.moments import VirtualTime
 from tests.support.stores import server_schema, target
@@ -193,19 +194,23 @@ async def test_a_run_that_was_cut_off_is_said(file: str) -> None:
     assert "is still at work, was cut off" in " ".join(words.state(stats))
 
 
-async def test_what_a_real_run_leaves_is_counted_by_what_it_saw(
-    client: AsyncCubiCasa, sandbox: Sandbox, moments: VirtualTime, file: str
+async def test_what_real_runs_leave_is_counted_by_what_they_saw(
+    moments: VirtualTime, file: str
 ) -> None:
-    world = sandbox.world
-    world.now = lambda: moments.utcnow().timestamp()
-    order = world.add_order(external_id="L-1")
-    for hours, status in ((0, None), (5, "Pending"), (2, None), (6, "Ready"), (1, "Fixing")):
-        moments.now += hours * 3600
-        if status:
-            world.set_status(order.id, status)
+    async with (
+        Sandbox(CANARY, clock=lambda: moments.utcnow().timestamp()) as sandbox,
+        AsyncCubiCasa(
+            sandbox.api_key, base_url=sandbox.base_url, runtime=moments.runtime
+        ) as client,
+    ):
+        order = sandbox.world.add_order(external_id="L-1")
+        for hours, status in ((0, None), (5, "Pending"), (2, None), (6, "Ready"), (1, "Fixing")):
+            moments.now += hours * 3600
+            if status:
+                sandbox.world.set_status(order.id, status)
+            await kinds(mirror_orders(client, file))
+        sandbox.world.delete(order.id)
         await kinds(mirror_orders(client, file))
-    world.delete(order.id)
-    await kinds(mirror_orders(client, file))
     stats = await stats_of(file)
     assert (stats.orders, stats.vanished, stats.delivered, stats.fixed) == (0, 1, 1, 1)
     assert (stats.delivery.median, stats.production.median) == (13 * HOUR, 8 * HOUR)
