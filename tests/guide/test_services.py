@@ -186,18 +186,23 @@ async def test_celery(shown: Any, reader: Reader, sandbox: Sandbox, postgres_url
         signals: Any = importlib.import_module("celery.signals")
         state: Any = importlib.import_module("celery.worker.state")
 
+        def leave_logging_alone(**_: object) -> None:
+            """Celery sets up no logging of the whole process where somebody says that they do."""
+
         def note(result: object, **_: object) -> None:
             done.append(result)
             if len(done) == 3:
                 state.should_stop = 0  # now, and not when it has waited for another task
 
         signals.task_success.connect(note)
+        signals.setup_logging.connect(leave_logging_alone)
         try:
             with testing.start_worker(tasks.app, pool="solo", perform_ping_check=False):
                 while len(done) < 3:
                     time.sleep(0.01)
         finally:
             signals.task_success.disconnect(note)
+            signals.setup_logging.disconnect(leave_logging_alone)
 
     with tasks.client:
         for _ in range(3):  # as a queue does whose worker died, or whose sender asked again
