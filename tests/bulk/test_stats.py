@@ -119,12 +119,14 @@ async def test_stuck_drafts_are_told_the_oldest_first(target: str) -> None:
 
 
 async def test_a_draft_is_stuck_from_the_age_on_and_not_before(file: str) -> None:
-    await fill(file, [Past("draft", "Draft", AS_OF - DAY)])
+    times = {"draft": AS_OF - DAY, "of-tomorrow": AS_OF + DAY}
+    await fill(file, [Past(name, "Draft", made) for name, made in times.items()])
     exactly, longer = [
-        (await stats_of(file, stuck_after=after, twin_score=None)).stuck
+        await stats_of(file, stuck_after=after, twin_score=None)
         for after in (DAY, DAY + timedelta(seconds=1))
     ]
-    assert (exactly, longer) == (1, 0)
+    assert (exactly.stuck, longer.stuck) == (1, 0)
+    assert filled(exactly.drafts) == {"under 1 day": 1, "1 to 3 days": 1}
 
 
 async def test_twins_are_counted_and_those_that_vanished_are_none(file: str) -> None:
