@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, Final
 
-from cubicasa_async.bulk.columns import REASON
+from cubicasa_async.bulk.files.columns import REASON
+from cubicasa_async.bulk.files.sources import Source
 from cubicasa_async.bulk.outcomes import Rejected
-from cubicasa_async.bulk.sources import Source
 from cubicasa_async.errors import ConfigError
 
 _PART: Final = ".part"

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.rule import Rule
 
 from cubicasa_async.bulk.draft_import import import_drafts
+from cubicasa_async.bulk.files.table import Table, open_table
 from cubicasa_async.bulk.outcomes import AlreadyThere, Created, RowOutcome
-from cubicasa_async.bulk.table import Table, open_table
 from cubicasa_async.cli import output
 from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.sandbox import Sandbox

@@ -22,7 +22,7 @@ from cubicasa_async.bulk import (
     Unknown,
     import_drafts,
 )
-from cubicasa_async.bulk.table import open_table
+from cubicasa_async.bulk.files.table import open_table
 from cubicasa_async.config import RequestOptions
 from cubicasa_async.errors import (
     AuthenticationError,

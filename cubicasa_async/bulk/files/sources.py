@@ -8,13 +8,13 @@ from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
-from cubicasa_async.bulk.columns import Columns
-from cubicasa_async.bulk.excel import open_excel
-from cubicasa_async.bulk.json_lines import open_json_lines
-from cubicasa_async.bulk.parquet import open_parquet
+from cubicasa_async.bulk.files.columns import Columns
+from cubicasa_async.bulk.files.excel import open_excel
+from cubicasa_async.bulk.files.json_lines import open_json_lines
+from cubicasa_async.bulk.files.parquet import open_parquet
+from cubicasa_async.bulk.files.table import open_table
+from cubicasa_async.bulk.files.typed_table import Reading
 from cubicasa_async.bulk.rows import Row
-from cubicasa_async.bulk.table import open_table
-from cubicasa_async.bulk.typed_table import Reading
 from cubicasa_async.errors import ConfigError
 
 

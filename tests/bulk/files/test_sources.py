@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 from cubicasa_async.bulk import Row
-from cubicasa_async.bulk.columns import FIELDS, Kind
-from cubicasa_async.bulk.sources import Format, format_of, open_source
-from cubicasa_async.bulk.typed_cells import as_text, fault_of
+from cubicasa_async.bulk.files.columns import FIELDS, Kind
+from cubicasa_async.bulk.files.sources import Format, format_of, open_source
+from cubicasa_async.bulk.files.typed_cells import as_text, fault_of
 from cubicasa_async.errors import ConfigError, InvalidInputError
 
 # Not all of them have type stubs.
@@ -463,7 +463,7 @@ class TestTheKind:
 
     def test_importing_the_readers_imports_no_package_of_theirs(self) -> None:
         code = (
-            "import sys, cubicasa_async.bulk.sources\n"
+            "import sys, cubicasa_async.bulk.files.sources\n"
             "assert not {'openpyxl', 'pyarrow'} & set(sys.modules)"
         )
         subprocess.run([sys.executable, "-c", code], check=True)

@@ -14,8 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import cubicasa_async
-from cubicasa_async.bulk.columns import is_blank
-from cubicasa_async.bulk.table import Table, guess_encodings, open_table
+from cubicasa_async.bulk.files.columns import is_blank
+from cubicasa_async.bulk.files.table import Table, guess_encodings, open_table
 from cubicasa_async.errors import InvalidInputError
 
 SAMPLE = Path(cubicasa_async.__file__).parent / "cli" / "sample" / "listings.csv"

@@ -15,7 +15,7 @@ from typing import Final, cast
 
 import attrs
 
-from cubicasa_async.bulk.postal_codes import lost_zeros
+from cubicasa_async.bulk.files.postal_codes import lost_zeros
 from cubicasa_async.bulk.rows import Row
 from cubicasa_async.errors import FieldError, InvalidInputError
 

@@ -13,7 +13,7 @@ from typing import Final, cast
 
 import attrs
 
-from cubicasa_async.bulk.columns import FIELDS, Columns, Kind
+from cubicasa_async.bulk.files.columns import FIELDS, Columns, Kind
 from cubicasa_async.bulk.rows import Row
 
 _EXACT: Final = 10**15

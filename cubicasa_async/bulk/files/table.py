@@ -19,7 +19,7 @@ from typing import BinaryIO, Final
 
 import attrs
 
-from cubicasa_async.bulk.columns import Columns, is_blank, recognised
+from cubicasa_async.bulk.files.columns import Columns, is_blank, recognised
 from cubicasa_async.bulk.rows import Row
 from cubicasa_async.errors import InvalidInputError
 

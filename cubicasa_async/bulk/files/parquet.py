@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from cubicasa_async.bulk.typed_table import Reading, Records, TypedTable, flat
+from cubicasa_async.bulk.files.typed_table import Reading, Records, TypedTable, flat
 from cubicasa_async.core.extras import from_extra
 from cubicasa_async.errors import InvalidInputError
 

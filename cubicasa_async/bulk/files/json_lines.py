@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cubicasa_async.bulk.typed_table import Reading, Records, TypedTable, flat
+from cubicasa_async.bulk.files.typed_table import Reading, Records, TypedTable, flat
 from cubicasa_async.errors import InvalidInputError
 
 _LONGEST_LINE: Final = 1 << 20

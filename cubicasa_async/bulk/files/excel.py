@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import attrs
 
-from cubicasa_async.bulk.columns import is_blank
-from cubicasa_async.bulk.typed_cells import Faulty, as_text
-from cubicasa_async.bulk.typed_table import Reading, Records, TypedTable
+from cubicasa_async.bulk.files.columns import is_blank
+from cubicasa_async.bulk.files.typed_cells import Faulty, as_text
+from cubicasa_async.bulk.files.typed_table import Reading, Records, TypedTable
 from cubicasa_async.core.extras import from_extra
 from cubicasa_async.errors import InvalidInputError
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cubicasa_async.bulk.columns import FIELDS, Columns, insensitive, read_cell
+from cubicasa_async.bulk.files.columns import FIELDS, Columns, insensitive, read_cell
 from cubicasa_async.errors import InvalidInputError
 
 NEEDED = ["street", "city", "country", "owner_email"]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import attrs
 
-from cubicasa_async.bulk.columns import Columns
+from cubicasa_async.bulk.files.columns import Columns
+from cubicasa_async.bulk.files.typed_cells import typed_row
 from cubicasa_async.bulk.rows import Row
-from cubicasa_async.bulk.typed_cells import typed_row
 from cubicasa_async.errors import InvalidInputError
 
 Records = Generator[tuple[int, Sequence[object]], None, None]

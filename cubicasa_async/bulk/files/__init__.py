@@ -1,0 +1,1 @@
+"""Rows from files of any kind: CSV, Excel, JSON lines, Parquet."""
