@@ -64,8 +64,8 @@ display:flex;flex-direction:column-reverse}
 .table{overflow-x:auto;margin-bottom:1rem}
 table{border-collapse:collapse;font-size:.9rem}
 caption{text-align:left;color:var(--quiet);padding-bottom:.25rem}
-th,td{text-align:left;padding:.2rem .9rem .2rem 0;border-bottom:1px solid var(--line);
-overflow-wrap:anywhere}
+th,td{text-align:left;padding:.2rem .9rem .2rem 0;border-bottom:1px solid var(--line)}
+td:first-child{white-space:nowrap}
 td.number{text-align:right;font-variant-numeric:tabular-nums}
 .beside>div>svg{width:100%;max-width:36rem;height:auto;display:block}
 svg text{fill:var(--text);font-size:13px}
