@@ -58,6 +58,16 @@ CREATE TABLE server_orders (    -- what the server listed when last looked at
 ) WITHOUT ROWID;
 CREATE INDEX server_orders_by_key ON server_orders (external_id);
 """
+_LOG_AHEAD: Final = "PRAGMA journal_mode = WAL"
+_SYNC_EACH_COMMIT: Final = "PRAGMA synchronous = FULL"
+_APPLICATION_OF_FILE: Final = "PRAGMA application_id"
+_VERSION_OF_FILE: Final = "PRAGMA user_version"
+_ANY_TABLE: Final = "SELECT 1 FROM sqlite_master"
+_MAKE: Final = (
+    f"BEGIN; {_SCHEMA} PRAGMA application_id = {APPLICATION}; "
+    f"PRAGMA user_version = {VERSION}; COMMIT;"
+)
+_BEGIN: Final = "BEGIN IMMEDIATE"
 _FIND: Final = """
 SELECT external_id, state, line, body, made, order_id, sends, run FROM drafts
 WHERE external_id IN ({})
@@ -349,17 +359,14 @@ class SqliteJournal(Journal):
         sqlite_damage.refuse_damaged_log(self.path)
         db = sqlite3.connect(self.path, isolation_level=None, timeout=10, check_same_thread=False)
         try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
+            db.execute(_LOG_AHEAD)
+            db.execute(_SYNC_EACH_COMMIT)
             found = (
-                db.execute("PRAGMA application_id").fetchone()[0],
-                db.execute("PRAGMA user_version").fetchone()[0],
+                db.execute(_APPLICATION_OF_FILE).fetchone()[0],
+                db.execute(_VERSION_OF_FILE).fetchone()[0],
             )
-            if found == (0, 0) and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
-                db.executescript(
-                    f"BEGIN; {_SCHEMA} PRAGMA application_id = {APPLICATION}; "
-                    f"PRAGMA user_version = {VERSION}; COMMIT;"
-                )
+            if found == (0, 0) and not db.execute(_ANY_TABLE).fetchone():
+                db.executescript(_MAKE)
             elif found != (APPLICATION, VERSION):
                 message = f"{self.path} is not a journal of this version. Name another file."
                 raise JournalError(message)  # noqa: TRY301 # the connection is closed below
@@ -383,7 +390,7 @@ class SqliteJournal(Journal):
 
 
 def _begin(db: sqlite3.Connection) -> None:
-    db.execute("BEGIN IMMEDIATE")
+    db.execute(_BEGIN)
 
 
 def _marks(values: Sequence[object]) -> str:

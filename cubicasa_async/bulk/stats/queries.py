@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
 from cubicasa_async.bulk.mirror.book import MOVED
 from cubicasa_async.bulk.mirror.tables import HISTORY, ORDERS, RUNS
@@ -254,12 +255,12 @@ def _ever(what: ColumnElement[bool]) -> ColumnElement[int]:
 class _epoch(FunctionElement[int]):  # noqa: N801 # as functions of SQL are called
     """A moment as whole seconds since 1970: a fraction is cut off, in either database."""
 
-    type = BigInteger()
-    inherit_cache = True
+    type: TypeEngine[int] = BigInteger()
+    inherit_cache: bool | None = True
 
 
 @compiles(_epoch)
-def _(element: _epoch, compiler: SQLCompiler, **kwargs: Any) -> str:
+def _write_epoch(element: _epoch, compiler: SQLCompiler, **kwargs: Any) -> str:
     [moment] = element.clauses
     seconds: ColumnElement[Any] = extract("epoch", moment)
     if compiler.dialect.name == "postgresql":  # a cast would round
