@@ -57,7 +57,7 @@ _TYPE_VARIABLES = r"cubicasa_async\..*\b[A-Z]"
 _INTERNAL = (
     r"cubicasa_async\.(core\.(transport\.Transport|walk\.Record|models\._Stored|values\.Unset)"
     r"|resources\.base\.Resource|sync\.(resources\.Operations|engine\.Closeable)"
-    r"|delivery\.receiver\.EventStore|bulk\.(journal\.(Shared)?Journal|job\.StopSign)"
+    r"|delivery\.receiver\.EventStore|bulk\.(journal\.\w+|job\.StopSign)"
     r"|delivery\.inbox_database\.\w+|sandbox\.contract\.\w+)"
 )
 nitpick_ignore_regex = [(r"py:.*", name) for name in (_FOREIGN, _TYPE_VARIABLES, _INTERNAL)]
