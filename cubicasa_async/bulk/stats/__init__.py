@@ -1,5 +1,7 @@
 """Turnaround at a glance: figures over an order mirror, and a page with plots of them.
 
+::
+
     async with Mirror("orders.db") as mirror:
         stats = await read_stats(mirror)
     write_page(Path("orders.html"), stats)
