@@ -49,8 +49,8 @@ def refuse_damaged_pages(db: sqlite3.Connection, path: Path) -> None:
 def damaged(path: Path, reason: str) -> JournalError:
     """The error for a damaged file."""
     return JournalError(
-        f"The journal {path} is damaged ({reason}). Nothing was sent. Put back a copy of it; or "
-        "move it away and run the job with a new one, which finds by external_id what is on the "
+        f"The journal {path} is damaged ({reason}). Nothing more is sent. Put back a copy of it; "
+        "or move it away and run the job with a new one, which finds by external_id what is on the "
         "server already, as long as it looks there first."
     )
 

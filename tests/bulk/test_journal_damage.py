@@ -138,7 +138,7 @@ async def test_damaged_pages_are_refused(tmp_path: Path) -> None:
     middle = len(content) // 2 // 4096 * 4096
     content[middle : middle + 64] = b"\x05" * 64
     path.write_bytes(content)
-    with pytest.raises(JournalError, match=r"is damaged \(.*\)\. Nothing was sent\."):
+    with pytest.raises(JournalError, match=r"is damaged \(.*\)\. Nothing more is sent\."):
         await intents(path)
     assert path.read_bytes() == content
 
@@ -151,8 +151,26 @@ async def test_a_state_that_is_none_is_damage(tmp_path: Path) -> None:
     content = path.read_bytes()
     assert content.count(b"created") >= 1
     path.write_bytes(content.replace(b"createdo1", b"crexxedo1"))
-    with pytest.raises(JournalError, match="is damaged"):
+    with pytest.raises(JournalError) as caught:
         await intents(path)
+    assert str(caught.value).startswith(
+        f"The journal {path} is damaged (CHECK constraint failed in drafts). Nothing more is sent."
+    )
+
+
+async def test_damage_that_shows_while_a_run_goes_on_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    async with run_of(SqliteJournal(path), target=TARGET, now=lambda: 0.0) as journal:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("PRAGMA writable_schema = ON")
+        other.execute("UPDATE sqlite_master SET sql = 'rubbish' WHERE name = 'drafts'")
+        other.execute("PRAGMA schema_version = 1000")
+        other.close()
+        with pytest.raises(JournalError) as caught:
+            await journal.claim([Entry("A", 1, "{}")])
+    said = str(caught.value)
+    assert said.startswith(f"The journal {path} is damaged (malformed database schema")
+    assert "Put back a copy of it; or move it away" in said
 
 
 LIMITED = """

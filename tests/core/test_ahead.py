@@ -98,9 +98,15 @@ async def test_a_window_keeps_that_many_pages_under_way(reading: Reading) -> Non
     assert listing.most_under_way == 8
 
 
-async def test_without_a_window_one_page_is_under_way() -> None:
+async def test_in_a_window_of_one_page_one_is_under_way() -> None:
     listing = Slow(100)
     assert [key async for key in pager(listing, window=1)] == listing.keys
+    assert listing.most_under_way == 1
+
+
+async def test_without_a_window_one_page_is_under_way() -> None:
+    listing = Slow(100)
+    assert [key async for key in Pager("test", (), listing.fetch, limit=10)] == listing.keys
     assert listing.most_under_way == 1
 
 
@@ -180,5 +186,11 @@ async def test_a_page_that_is_needed_and_fails_ends_the_walk_with_where_it_stand
 
 @pytest.mark.parametrize("window", [0, -1, 65])
 def test_a_window_out_of_bounds_is_refused(window: int) -> None:
-    with pytest.raises(InvalidInputError, match="window must be 1 to 64"):
+    with pytest.raises(InvalidInputError) as caught:
         pager(Listing(1), window=window)
+    assert str(caught.value) == f"The window must be 1 to 64 pages, not {window}."
+
+
+async def test_the_widest_window_is_64_pages() -> None:
+    listing = Slow(1000)
+    assert [key async for key in pager(listing, window=64)] == listing.keys

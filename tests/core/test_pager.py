@@ -27,6 +27,7 @@ from cubicasa_async.errors import (
     ServerError,
     UndecodableItemsError,
 )
+from cubicasa_async.resources.base import Message
 from cubicasa_async.sandbox import Fault, Reading, Sandbox
 from tests.support.listing import Change, Listing
 from tests.support.payloads import order, page
@@ -65,6 +66,17 @@ def test_a_page_is_read_with_its_items_and_offsets() -> None:
     found = read(page([order(id="a"), order(id="b")], has_more=True, next_offset=22))
     assert [one.id for one in found.items] == ["a", "b"]
     assert (found.offset, found.has_more, found.next_offset) == (20, True, 22)
+
+
+@pytest.mark.parametrize(("has_more", "next_offset"), [(True, 23), (False, None)])
+def test_unreadable_items_change_nothing_of_where_a_page_stands(
+    has_more: bool, next_offset: int | None
+) -> None:
+    found = read(page([order(id="a"), 7], has_more=has_more, next_offset=next_offset))
+    assert [record.key for record in found.records] == ["a", "7"]
+    assert found.offset == 20
+    assert found.has_more is has_more
+    assert found.next_offset == next_offset
 
 
 @pytest.mark.parametrize("more", [{}, {"limit": 0, "previous_offset": 0}, {"limit": None}])
@@ -118,6 +130,21 @@ def test_items_of_no_class_are_given_as_they_came() -> None:
     assert found.records == (Record("a", {"id": "a", "more": 1}), Record("7", 7))
 
 
+def test_items_of_a_class_without_an_id_are_told_apart_by_their_whole_text() -> None:
+    messages = Endpoint[Message](
+        operation="messages.list",
+        method="GET",
+        path="/messages",
+        response=Message,
+        effect=Effect.READ,
+        evidence=Evidence.DOCUMENTED,
+    )
+    body = json.dumps(page([{"message": "one"}, {"message": "two"}])).encode()
+    found = read_page(messages, Answer(200, {}, body), 0)
+    assert found.keys == ('{"message":"one"}', '{"message":"two"}')
+    assert [one.message for one in found.items] == ["one", "two"]
+
+
 async def test_awaiting_gives_one_page_of_the_size_that_was_asked_for(
     client: AsyncCubiCasa, sandbox: Sandbox
 ) -> None:
@@ -169,6 +196,7 @@ async def test_pages_hold_each_record_once() -> None:
     assert [one.has_more for one in pages] == [True] * (len(pages) - 1) + [False]
     assert {one.offset for one in pages} <= {offset for offset, _ in listing.asked}
     assert len({one.offset for one in pages}) == len(pages)
+    assert {one.next_offset for one in pages} == {None}, "the walk alone knows what follows"
 
 
 @given(

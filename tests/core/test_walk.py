@@ -240,6 +240,34 @@ def started(keys: str = "abcdefgh") -> Walk[str]:
     return walk
 
 
+def records(keys: str) -> tuple[Record[str], ...]:
+    return tuple(Record(key, key) for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("keys", "seen", "left"),
+    [
+        ("abc", "", "abc"),
+        ("abc", "ab", "c"),
+        ("abc", "abc", ""),
+        ("abc", "b", "ac"),
+        ("abcab", "", "abc"),
+        ("", "a", ""),
+    ],
+)
+def test_what_is_left_of_a_page_stands_where_it_stood(keys: str, seen: str, left: str) -> None:
+    page = page_of(records(keys), 20, has_more=True, next_offset=23)
+    assert page.without(set(seen)) == page_of(records(left), 20, has_more=True, next_offset=23)
+
+
+@pytest.mark.parametrize("has_more", [True, False])
+def test_of_a_page_that_proves_nothing_only_its_place_is_left(has_more: bool) -> None:
+    walk = started()
+    page = page_of(records("xyz"), walk.offset, has_more, 10)
+    assert walk.accept(page) == page_of((), 7, has_more, 10)
+    assert not walk.done
+
+
 def test_each_page_is_asked_for_one_record_early() -> None:
     assert started().offset == 7
     assert started("a").offset == 0
