@@ -23,8 +23,9 @@ def main() -> None:
     known = ", ".join(ROWS)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which; all by default: {known}")
     parser.add_argument("--quick", action="store_true", help="few rounds; nothing is judged")
+    parser.add_argument("--skip", action="append", default=[], metavar="NAME", help="all but this")
     arguments = parser.parse_args()
-    if unknown := set(arguments.names) - ROWS.keys():
+    if unknown := {*arguments.names, *arguments.skip} - ROWS.keys():
         parser.error(f"there is no {', '.join(sorted(unknown))}; known are {known}")
     cores = two_cores()
     if cores:
@@ -36,11 +37,12 @@ def main() -> None:
     with running(cores[1] if cores else None) as base_url:
         where.append(_server_alone(Probe(base_url)))
         print(f"{where[-1]}\n")
-        names = arguments.names or list(ROWS)
+        names = arguments.names or [name for name in ROWS if name not in arguments.skip]
         results = asyncio.run(_measure(names, base_url, quick=arguments.quick))
     if arguments.quick:
         print("A quick run has few rounds and short lists: too little to judge by.")
     elif not arguments.names:
+        where += [f"Left out of this run: {name}." for name in arguments.skip]
         RESULTS.write_text(
             markdown(results, where=filter(None, where), chart=CHART.name), encoding="utf-8"
         )
