@@ -20,7 +20,7 @@ from pathlib import Path
 
 import aiohttp
 
-from benchmarks.measure import WALL, Figure, Growth, compare, settle_memory
+from benchmarks.measure import WALL, Figure, Growth, compare, own_peak, settle_memory
 from benchmarks.server import PREFIX, order
 from cubicasa_async import AsyncCubiCasa, Order
 from cubicasa_async.core import codec
@@ -108,18 +108,7 @@ async def fetch(host: str, directory: str) -> None:
     async with AsyncCubiCasa("bench", base_url=host + PREFIX) as client:
         async for outcome in download_assets(client, video, directory, allow_private=True):
             assert isinstance(outcome, Downloaded)
-    print(_own_peak())
-
-
-def _own_peak() -> float:
-    """MB. What getrusage tells includes the process that started this one, where there is /proc."""
-    with contextlib.suppress(FileNotFoundError):
-        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text("utf-8"))
-        if found is not None:
-            return int(found[1]) / 1024
-    import resource  # not on every system
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(own_peak())
 
 
 @contextlib.contextmanager

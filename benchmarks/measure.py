@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import os
 import random
+import re
 import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Final
 
 import attrs
@@ -164,3 +167,18 @@ async def _timed(run: Slice) -> tuple[float, ...]:
     begun = [clock() for clock in CLOCKS]
     await run()
     return tuple(clock() - then for clock, then in zip(CLOCKS, begun, strict=True))
+
+
+def own_peak() -> float:
+    """Peak resident size of this process in MB.
+
+    What getrusage tells includes the process that started this one, where there is /proc.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text("utf-8"))
+        if found is not None:
+            return int(found[1]) / 1024
+    import resource  # not on every system
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.drafts import FIELDS
-from benchmarks.measure import Figure, Growth, Missing
+from benchmarks.measure import Figure, Growth, Missing, own_peak
 from benchmarks.server import at
 from cubicasa_async import AsyncCubiCasa
 
@@ -58,12 +58,9 @@ async def import_rows(size: int, base_url: str) -> None:
 
 
 def main() -> None:
-    import resource  # not on every system
-
     job, size, base_url = sys.argv[1:]
     asyncio.run({"walk": walk, "import": import_rows}[job](int(size), base_url))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))
+    print(own_peak())
 
 
 if __name__ == "__main__":
