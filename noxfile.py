@@ -98,7 +98,7 @@ def oldest(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """The long tests: fifty kills, and what else the default run leaves out."""
     install(session, "test")
-    session.run("python", "-m", "pytest", "-m", "soak", *session.posargs)
+    session.run("python", "-m", "pytest", "-m", "soak", "--timeout=3600", *session.posargs)
 
 
 @nox.session

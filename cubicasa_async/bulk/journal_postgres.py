@@ -21,7 +21,7 @@ from cubicasa_async.bulk.journal import (
     State,
     Taken,
 )
-from cubicasa_async.bulk.postgres_place import PostgresPlace, row
+from cubicasa_async.bulk.postgres_place import JOB, PostgresPlace, row
 from cubicasa_async.errors import ConfigError, JournalError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class PostgresJournal(SharedJournal):
         ConfigError: The URL cannot be read, the lease is out of range, or the driver is missing.
     """
 
-    def __init__(self, url: str, *, job: str = "drafts", lease: float = LEASE) -> None:
+    def __init__(self, url: str, *, job: str = JOB, lease: float = LEASE) -> None:
         if lease < _SHORTEST_LEASE:
             raise ConfigError(f"lease must be {_SHORTEST_LEASE:g} seconds or more.")
         self._place = PostgresPlace(url, job)
@@ -70,7 +70,7 @@ class PostgresJournal(SharedJournal):
         self._held_until = float("-inf")
         self._lost = False
         self._group: GroupCommit[Database] = GroupCommit(
-            self._place.connect,
+            lambda: self._place.connect(idle=lease),
             self._explain,
             begin=lambda _: None,  # the driver begins a transaction with its first statement
             again=lambda exc: isinstance(exc, DeadlockDetected),

@@ -23,6 +23,10 @@ _DEFAULTS: Final = {  # a server that is gone must be noticed within a lease
 }
 
 
+JOB: Final = "drafts"
+"""The name of a job that has none."""
+
+
 class PostgresPlace:
     """A job's place in a PostgreSQL database.
 
@@ -34,7 +38,7 @@ class PostgresPlace:
         ConfigError: The URL cannot be read, or the driver is missing.
     """
 
-    def __init__(self, url: str, job: str) -> None:
+    def __init__(self, url: str, job: str = JOB) -> None:
         with from_extra("postgres", "A journal in PostgreSQL"):
             import psycopg
             from psycopg.conninfo import conninfo_to_dict
@@ -60,19 +64,31 @@ class PostgresPlace:
         at = f"{user}{known.get('host', '')}{port}/{known.get('dbname', '')}"
         return f"postgresql://{at}#{self.job}"
 
-    def connect(self) -> Database:
-        """A connection on which what is committed is durable, with the tables made."""
+    def reach(self) -> Database:
+        """A connection as the server gives it."""
         import psycopg
 
-        db = psycopg.connect(**self._parameters)
+        return psycopg.connect(**self._parameters)
+
+    def connect(self, *, idle: float) -> Database:
+        """A connection on which what is committed is durable, with the tables made.
+
+        Args:
+            idle: Seconds after which the server undoes a transaction that nothing comes from, and
+                gives what it has locked to others: its machine may never come back.
+        """
+        from psycopg import IsolationLevel
+
+        db = self.reach()
         try:
-            db.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+            db.isolation_level = IsolationLevel.READ_COMMITTED
+            db.execute(texts.LIMIT_IDLENESS, (f"{idle * 1000:.0f}",))
             db.execute(texts.BE_DURABLE)
             db.execute(texts.LOCK_TABLES, (texts.LOCK,))
             if not row(db.execute(texts.HAS_TABLES))[0]:
                 db.execute(texts.SCHEMA)
                 db.execute(texts.SET_VERSION, (texts.VERSION,))
-            self._refuse_another(db)
+            self.refuse_another(db)
             db.commit()
         except BaseException:
             db.close()
@@ -84,22 +100,24 @@ class PostgresPlace:
         if isinstance(exc, JournalError):
             return exc
         return JournalError(
-            f"The journal {self} failed: {self._said(exc)}. Nothing is sent without it; see to the "
+            f"The journal {self} failed: {self.said(exc)}. Nothing is sent without it; see to the "
             "database and run the job again."
         )
 
-    def _refuse_another(self, db: Database) -> None:
+    def said(self, exc: Exception) -> str:
+        """What the driver says, without any password."""
+        said = " ".join(str(exc).split()).rstrip(".")
+        for secret in self._secrets:
+            said = secret.redact(said)
+        return said
+
+    def refuse_another(self, db: Database) -> None:
+        """Raise JournalError if the tables are of another version of this library."""
         if db.execute(texts.GET_VERSION).fetchall() != [(texts.VERSION,)]:
             raise JournalError(
                 f"The tables cubicasa_... in {self} are of another version. Name another database "
                 "or schema."
             )
-
-    def _said(self, exc: Exception) -> str:
-        said = " ".join(str(exc).split()).rstrip(".")
-        for secret in self._secrets:
-            said = secret.redact(said)
-        return said
 
 
 def row(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...]:

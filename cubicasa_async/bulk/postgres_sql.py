@@ -75,6 +75,7 @@ BE_DURABLE: Final = """
 SELECT set_config('synchronous_commit', 'on', false)
 WHERE current_setting('synchronous_commit') = 'off'
 """
+LIMIT_IDLENESS: Final = "SELECT set_config('idle_in_transaction_session_timeout', %s, false)"
 LOCK_TABLES: Final = "SELECT pg_advisory_xact_lock(%s)"
 HAS_TABLES: Final = "SELECT to_regclass('cubicasa_journal') IS NOT NULL"
 GET_VERSION: Final = "SELECT version FROM cubicasa_journal"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from cubicasa_async.bulk.journal_postgres import PostgresJournal
-from cubicasa_async.bulk.postgres_sql import HAS_TABLES, VERSION
+from cubicasa_async.bulk.postgres_place import PostgresPlace, row
+from cubicasa_async.bulk.postgres_sql import HAS_TABLES
 from cubicasa_async.bulk.status import JobStatus
-from cubicasa_async.config import Secret
-from cubicasa_async.core.extras import from_extra
 from cubicasa_async.errors import JournalError
 
-_VERSIONS: Final = "SELECT version FROM cubicasa_journal"
+if TYPE_CHECKING:
+    from cubicasa_async.bulk.postgres_place import Database
+
 _JOB: Final = "SELECT job, target, began FROM cubicasa_jobs WHERE name = %s"
 _NAMES: Final = "SELECT name FROM cubicasa_jobs ORDER BY name"
 _STATES: Final = """
@@ -21,7 +21,6 @@ SELECT state, count(*), max(sent_at) FROM cubicasa_drafts WHERE job = %s
 GROUP BY state ORDER BY state
 """
 _WORKERS: Final = "SELECT count(*) FROM cubicasa_workers WHERE job = %s AND lease_until > now()"
-_PATIENCE: Final = 10
 
 
 async def read_shared_status(url: str) -> JobStatus:
@@ -31,42 +30,36 @@ async def read_shared_status(url: str) -> JobStatus:
         ConfigError: The URL cannot be read, or the driver is missing.
         JournalError: There is no such job, or the database cannot be read.
     """
-    journal = PostgresJournal(url)  # only for its place and its job's name; it opens nothing
-    return await asyncio.to_thread(_read, url.partition("#")[0], journal.place)
+    return await asyncio.to_thread(_read, PostgresPlace(url))
 
 
-def _read(address: str, place: str) -> JobStatus:
-    with from_extra("postgres", "A journal in PostgreSQL"):
-        import psycopg
-        from psycopg.conninfo import conninfo_to_dict
-    given: dict[str, Any] = {"connect_timeout": _PATIENCE, **conninfo_to_dict(address)}
+def _read(place: PostgresPlace) -> JobStatus:
+    from psycopg import Error
+
     try:
-        with psycopg.connect(**given) as db:
+        with place.reach() as db:
             db.read_only = True
             return _status(db, place)
-    except psycopg.Error as exc:
-        said = " ".join(str(exc).split())
-        for name in ("password", "sslpassword"):
-            said = Secret(str(given[name])).redact(said) if given.get(name) else said
-        raise JournalError(f"The journal {place} cannot be read: {said}") from None
+    except Error as exc:
+        raise JournalError(f"The journal {place} cannot be read: {place.said(exc)}.") from None
 
 
-def _status(db: Any, place: str) -> JobStatus:
-    [there] = db.execute(HAS_TABLES).fetchone()
+def _status(db: Database, place: PostgresPlace) -> JobStatus:
+    [there] = row(db.execute(HAS_TABLES))
     if not there:
         raise JournalError(f"There is no journal in {place}.")
-    if db.execute(_VERSIONS).fetchall() != [(VERSION,)]:
-        raise JournalError(f"The journal {place} is of another version.")
-    name = place.rpartition("#")[2]
-    found = db.execute(_JOB, (name,)).fetchone()
+    place.refuse_another(db)
+    found = db.execute(_JOB, (place.job,)).fetchone()
     if found is None:
         names = ", ".join(repr(row[0]) for row in db.execute(_NAMES))
-        raise JournalError(f"There is no job {name!r} in {place}; there are: {names or 'none'}.")
+        raise JournalError(
+            f"There is no job {place.job!r} in {place}; there are: {names or 'none'}."
+        )
     job, target, began = found
     states = db.execute(_STATES, (job,)).fetchall()
-    [workers] = db.execute(_WORKERS, (job,)).fetchone()
+    [workers] = row(db.execute(_WORKERS, (job,)))
     return JobStatus(
-        place=place,
+        place=str(place),
         target=target,
         runs=None,
         began=_utc(began),

@@ -23,6 +23,16 @@ from cubicasa_async.store.schema import Schema
 _BUSY: Final = 30.0
 """Seconds that a writer of a file waits for another one."""
 
+_IDLE: Final = 60.0
+"""Seconds after which a server undoes what is written by somebody who has fallen silent.
+
+Otherwise a machine that is never heard of again would keep what it has locked from all others.
+"""
+
+_IDLENESS: Final = "idle_in_transaction_session_timeout"
+
+_KEEPALIVES: Final = {"keepalives_idle": "20", "keepalives_interval": "5", "keepalives_count": "3"}
+
 _PAUSE: Final = 0.01
 """Seconds between two tries of what does not wait by itself."""
 
@@ -102,6 +112,8 @@ class Store:
         with self._explaining():
             async with self._open_engine().connect() as connection:
                 await connection.execution_options(**_reading_options(connection))
+                if self.place.path is None:  # whoever is read to may take any time
+                    await connection.execute(text(f"SET LOCAL {_IDLENESS} = 0"))
                 yield connection
 
     @asynccontextmanager
@@ -159,7 +171,11 @@ class Store:
     def _connect(self) -> AsyncEngine:
         if self.place.path is None:
             with from_extra("postgres", "A store in PostgreSQL"):
-                return create_async_engine(self.place.url, pool_pre_ping=True)
+                url = self.place.url
+                url = url.set(query={**_KEEPALIVES, **url.query})
+                engine = create_async_engine(url, pool_pre_ping=True)
+            event.listen(engine.sync_engine, "connect", _set_up_server)
+            return engine
         with from_extra("store", "A store"):
             engine = create_async_engine(self.place.url, connect_args={"timeout": _BUSY})
         event.listen(engine.sync_engine, "connect", _set_up_file)
@@ -239,6 +255,11 @@ def _reading_options(connection: AsyncConnection) -> dict[str, Any]:
     if connection.dialect.name == "postgresql":
         return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     return {"cubicasa_reading": True}
+
+
+def _set_up_server(connection: Any, _: object) -> None:
+    connection.execute(f"SET {_IDLENESS} = {_IDLE * 1000:.0f}")
+    connection.commit()
 
 
 def _set_up_file(connection: Any, _: object) -> None:

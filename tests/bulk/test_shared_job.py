@@ -293,6 +293,26 @@ class TestAWorkerThatIsStoppedByItsSystem:
         [row] = ended.json[:1]
         assert row["outcome"] == "unknown"
         assert "another worker of this job took the row over" in row["message"]
+        await self.is_told(calm, caller, postgres_url)
+
+    async def test_within_a_transaction_it_holds_nothing_back_from_the_others(
+        self, calm: Sandbox, caller: AsyncCubiCasa, postgres_url: str
+    ) -> None:
+        async with AsyncExitStack() as stack:
+            child = await self.stopped(stack, Team(calm, postgres_url, 1), "within")
+            outcomes = await told(
+                import_drafts(caller, listings(1), journal=job_at(postgres_url), settle=0.1)
+            )
+            assert kinds(outcomes) == {"created": 1}
+            child.process.send_signal(signal.SIGCONT)
+            ended = await child.end()
+        assert ended.code == 1
+        assert "Nothing is sent without it" in ended.err
+        await self.is_told(calm, caller, postgres_url)
+
+    async def is_told(self, calm: Sandbox, caller: AsyncCubiCasa, postgres_url: str) -> None:
+        """Its request had an effect besides the other worker's, and each later run says so."""
+        assert made(calm) == {"E-1": 2}
         for _ in range(2):
             [outcome] = await told(
                 import_drafts(caller, listings(1), journal=job_at(postgres_url), settle=0.1)

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Text, func, insert, select, text
 
 from cubicasa_async.errors import ConfigError, StoreError
-from cubicasa_async.store import AnyText, Moment, Schema, Store, insert_new, upsert
+from cubicasa_async.store import AnyText, Moment, Schema, Store, database, insert_new, upsert
 from tests.support.waiting import until
 
 METADATA = MetaData()
@@ -306,6 +306,28 @@ class TestAServer:
                 pass
         assert secret not in str(caught.value)
         assert caught.value.__cause__ is None
+
+    async def test_a_writer_who_falls_silent_holds_nothing_back_from_others(
+        self, server_schema: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def fall_silent(store: Store, other: Store) -> None:
+            async with store.writing() as connection:
+                await connection.execute(insert(THINGS), [{"id": "a"}])
+                await put(other, "a")
+
+        monkeypatch.setattr(database, "_IDLE", 0.2)
+        async with Store(server_schema, SCHEMA) as silent, Store(server_schema, SCHEMA) as store:
+            with pytest.raises(StoreError, match="What was written before is safe"):
+                await fall_silent(silent, store)
+            assert await count(silent) == 1
+
+    async def test_a_reader_may_take_any_time(
+        self, server_schema: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(database, "_IDLE", 0.01)
+        async with Store(server_schema, SCHEMA) as store, store.reading() as connection:
+            await asyncio.sleep(0.1)
+            assert (await connection.execute(select(THINGS))).all() == []
 
     async def test_tables_live_beside_those_of_others(self, server_schema: str) -> None:
         metadata = MetaData()
