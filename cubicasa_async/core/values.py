@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Any, Final, Literal, TypeVar, cast
+from typing import Any, Final, Literal, Self, TypeVar, cast
 
 E = TypeVar("E", bound="OpenEnum")
 
@@ -23,6 +23,10 @@ class OpenEnum(enum.StrEnum):
         member._name_ = value
         member._value_ = value
         return member
+
+    def __reduce_ex__(self, _: object) -> tuple[type[Self], tuple[str]]:
+        # Early releases of Python 3.11 look a member up by name, and find none that is not listed.
+        return type(self), (self._value_,)
 
     @property
     def is_known(self) -> bool:
