@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -16,12 +17,13 @@ class Stop:
 
     Args:
         asked: Called when it is asked to end for the first time.
+        task: What is cancelled when it is asked again; the task that asks by default.
     """
 
-    def __init__(self, asked: Callable[[], None]) -> None:
+    def __init__(self, asked: Callable[[], None], task: asyncio.Task[Any] | None = None) -> None:
         self._asked = asked
         self._event = threading.Event()
-        self._task = asyncio.current_task()
+        self._task = task or asyncio.current_task()
         self.at_once: bool = False
 
     def is_set(self) -> bool:
@@ -39,10 +41,10 @@ class Stop:
 
 
 @contextmanager
-def stopping(asked: Callable[[], None]) -> Generator[Stop]:
+def stopping(asked: Callable[[], None], task: asyncio.Task[Any] | None = None) -> Generator[Stop]:
     """Within it, SIGINT and SIGTERM ask to stop."""
     loop = asyncio.get_running_loop()
-    stop = Stop(asked)
+    stop = Stop(asked, task)
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     for number in _SIGNALS:
         _handle(loop, number, stop)
@@ -50,7 +52,7 @@ def stopping(asked: Callable[[], None]) -> Generator[Stop]:
         yield stop
     finally:
         for number, handler in before.items():
-            with suppress(NotImplementedError):
+            with suppress(NotImplementedError):  # on Windows
                 loop.remove_signal_handler(number)
             signal.signal(number, handler)
 

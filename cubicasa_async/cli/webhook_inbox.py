@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -21,6 +20,7 @@ from cubicasa_async.cli import output
 from cubicasa_async.cli.common import INTERRUPTED, UNUSABLE, Target, runs
 from cubicasa_async.cli.handler_command import HandlerCommand, reason_of
 from cubicasa_async.cli.options import json_option
+from cubicasa_async.cli.stopping import stopping
 from cubicasa_async.config import Secret
 from cubicasa_async.core.policy import RetryPolicy
 from cubicasa_async.delivery.handling import Settlement, handle_events
@@ -282,9 +282,14 @@ async def _handle(target: Target, handling: _Handling, inbox: Inbox, *, as_json:
             every = handling.sweep_every
             sweeps = sweep_regularly(client, inbox, every=every, told=report.swept, since=since)
             tasks.append(asyncio.create_task(sweeps))
-        _stop_by_signal(stop, handler)
+
+        def asked() -> None:
+            click.echo("Stopping; once more ends running commands.", err=True)
+            stop.set()
+
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            with stopping(asked, handler):
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 if not task.cancelling():  # a second time would disturb its giving back
@@ -294,22 +299,6 @@ async def _handle(target: Target, handling: _Handling, inbox: Inbox, *, as_json:
         if isinstance(error, Exception):
             raise error
     return INTERRUPTED if isinstance(ended[0], asyncio.CancelledError) else 0
-
-
-def _stop_by_signal(stop: asyncio.Event, handler: asyncio.Task[None]) -> None:
-    """Let the first signal stop and the second cancel, where signals can be asked for."""
-    loop = asyncio.get_running_loop()
-
-    def ask() -> None:
-        if stop.is_set():
-            handler.cancel()
-        else:
-            click.echo("Stopping; once more ends running commands.", err=True)
-            stop.set()
-
-    with suppress(NotImplementedError):
-        for sign in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(sign, ask)
 
 
 @attrs.frozen
