@@ -182,11 +182,8 @@ else:
             name, given = field.metadata.get(_WIRE, key), field.default
         if isinstance(given, attrs.Factory):
             return msgspec.field(default_factory=given.factory, name=name)
-        return (
-            msgspec.field(default=given, name=name)
-            if given is not attrs.NOTHING
-            else (msgspec.field(name=name))
-        )
+        default = msgspec.NODEFAULT if given is attrs.NOTHING else given
+        return msgspec.field(default=default, name=name)
 
     def _metadata(hint):
         keys = {WireName: _WIRE, AlsoNamed: _ALSO}
@@ -203,7 +200,7 @@ else:
             return _for_msgspec(key, inner) | None
         if hint is datetime:
             return Annotated[float, msgspec.Meta(ge=_FIRST_SECOND, le=_LAST_SECOND)]
-        if isinstance(hint, type) and issubclass(hint, Model) and issubclass(hint, Sparse):
+        if isinstance(hint, type) and issubclass(hint, Sparse):
             return Foreign(hint.__name__, (), {"stands_for": hint})
         return hint
 

@@ -140,7 +140,7 @@ class Receiver:
         except Exception as exc:  # noqa: BLE001 # whatever it is, the vendor is to try again
             # The words of foreign errors may repeat the call, so only their class is told.
             reason = exc.message if isinstance(exc, CubiCasaError) else type(exc).__name__
-            _LOGGER.error("A webhook's event could not be stored: %s", reason)  # noqa: TRY400
+            _LOGGER.error("A webhook's event could not be stored: %s", reason)  # noqa: TRY400 # a traceback may repeat it, too
         return Reply(503, "The event could not be stored. Try again.", {"Retry-After": "30"})
 
     async def _keep(self, body: bytes) -> Reply:

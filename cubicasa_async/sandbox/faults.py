@@ -267,7 +267,7 @@ class FaultPlan:
         self._seed = seed
         self._rules: list[_Rule] = []
         self.hits: list[Hit] = []
-        self._random = random.Random(seed)  # noqa: S311 - a test plan, not a secret
+        self._random = random.Random(seed)  # noqa: S311 # a test plan, not a secret
 
     def add(self, *faults: Fault) -> None:
         """Put faults in force."""

@@ -121,7 +121,7 @@ class WebhookPlan:
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
         self._rules: list[_Rule] = []
-        self._random = random.Random(seed)  # noqa: S311 - a test plan, not a secret
+        self._random = random.Random(seed)  # noqa: S311 # a test plan, not a secret
 
     def add(self, *faults: WebhookFault) -> None:
         """Put faults in force."""

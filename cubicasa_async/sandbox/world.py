@@ -177,7 +177,7 @@ class World:
 
     def reset(self) -> None:
         """Return to the state, the ids and the settings of the beginning."""
-        self._random = random.Random(self._seed)  # noqa: S311 - ids to repeat, not secrets
+        self._random = random.Random(self._seed)  # noqa: S311 # ids to repeat, not secrets
         self._number = 0
         self._last_time = 0.0
         self.orders: NewestFirst[Order] = NewestFirst()

@@ -156,7 +156,7 @@ class TestWhileOrdersAreMadeMovedAndDeleted:
         async def meddle() -> None:
             for _ in range(changes):
                 answered = len(meddler.sandbox.ledger)
-                await until(lambda: over or len(meddler.sandbox.ledger) > answered)  # noqa: B023
+                await until(lambda: over or len(meddler.sandbox.ledger) > answered)  # noqa: B023 # it is awaited here
                 meddler.meddle()
 
         disturbance = asyncio.create_task(meddle())

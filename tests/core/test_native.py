@@ -141,7 +141,7 @@ def never(_: Any) -> bool:
 
 
 def unmade(_: Any) -> Any:
-    raise NotImplementedError
+    raise AssertionError("it makes hooks of no type")
 
 
 def test_a_rule_that_is_added_holds_for_what_was_read_natively_before() -> None:

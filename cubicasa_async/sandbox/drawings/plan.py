@@ -85,7 +85,7 @@ _HOUSE: Final = _Area(_LEFT, _TOP, _ACROSS, _DOWN)
 
 def floor_area(order: str, floor: int) -> float:
     """Square metres of a floor; the upper one lacks the landing's void."""
-    void = random.Random(f"{order} void").randrange(8, 24) if floor else 0  # noqa: S311 - a drawing
+    void = random.Random(f"{order} void").randrange(8, 24) if floor else 0  # noqa: S311 # a drawing
     return (_HOUSE.size - void) / _METRE**2
 
 
@@ -99,7 +99,7 @@ def sheet(order: str, floor: int, address: str, note: str, *, dimensioned: bool)
         note: Written below it, after floor and area.
         dimensioned: Whether rooms have their length and width.
     """
-    chance = random.Random(f"{order} {floor}")  # noqa: S311 - a drawing
+    chance = random.Random(f"{order} {floor}")  # noqa: S311 # a drawing
     rooms: list[_Area] = []
     walls: list[_Wall] = []
     _divide(_HOUSE, chance, rooms, walls)
