@@ -4,6 +4,7 @@ import signal
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cubicasa_async import AsyncCubiCasa
 from cubicasa_async.sandbox import Sandbox
@@ -17,6 +18,10 @@ __all__ = [
     "postgres_url",
     "pytest_runtest_makereport",
 ]
+
+# How fast a machine is says nothing about what is tested.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Shells start what runs in the background like this, and children would inherit it.

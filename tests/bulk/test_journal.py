@@ -564,4 +564,4 @@ class JournalMachine(RuleBasedStateMachine):
 
 
 TestJournalMachine = JournalMachine.TestCase
-TestJournalMachine.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+TestJournalMachine.settings = settings(max_examples=20, stateful_step_count=20)

@@ -43,7 +43,6 @@ WAYS: Final = [(operation, "POSITIVE") for operation in PLACES] + [
     if can_be_wrong(Contract.load().document["paths"][path][verb.lower()])
 ]
 generating: Final = settings(
-    deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

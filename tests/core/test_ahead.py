@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cubicasa_async import Pager
@@ -61,7 +61,6 @@ changes = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(Reading),
     st.integers(0, 120),

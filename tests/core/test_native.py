@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, cast, get_type_hints
 import attrs
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cubicasa_async import Order, OrderInfo, OrderStatus
@@ -32,7 +32,7 @@ READ_NATIVELY: Final = sorted(
 )
 FIRST, LAST = "0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"
 
-some: Final = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some: Final = settings(max_examples=25)
 
 
 @model(kw_only=True)

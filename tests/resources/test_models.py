@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cubicasa_async import (
@@ -59,7 +59,7 @@ NOTHINGS: Final[list[Any]] = [
 ]
 
 
-few: Final = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few: Final = settings(max_examples=20)
 
 
 def attempt(value: Any, cls: type[Model]) -> tuple[Model | None, tuple[FieldError, ...]]:
