@@ -357,7 +357,7 @@ class SqliteJournal(Journal):
                 f"{sqlite3.sqlite_version}."
             )
         sqlite_damage.refuse_damaged_log(self.path)
-        db = sqlite3.connect(self.path, isolation_level=None, timeout=10, check_same_thread=False)
+        db = sqlite3.connect(self.path, isolation_level=None, timeout=10)
         try:
             db.execute(_LOG_AHEAD)
             db.execute(_SYNC_EACH_COMMIT)
