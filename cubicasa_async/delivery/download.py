@@ -22,6 +22,9 @@ from cubicasa_async.resources.order import Order
 MAX_BYTES: Final = 8 * 1024**3
 """The most bytes that a file may have, if nothing else is said."""
 
+_WRITERS: Final = 1
+"""More than one would take the processor from the one that receives."""
+
 
 async def download_assets(
     client: AsyncCubiCasa,
@@ -94,8 +97,10 @@ async def download_assets(
     if isinstance(order, str) or order.delivery_assets is None:
         order = await client.orders.get(order if isinstance(order, str) else order.id)
     async with AsyncExitStack() as stack:
-        executor = stack.enter_context(ThreadPoolExecutor(concurrency, "cubicasa-files"))
-        threads = Threads(executor)
+        threads, writer = (
+            Threads(stack.enter_context(ThreadPoolExecutor(count, "cubicasa-files")))
+            for count in (concurrency, _WRITERS)
+        )
         storage = await _storage(Path(directory), threads, durable=durable)
         stack.enter_context(_locked(storage))
         manifest = Manifest(storage.directory, order.id, threads=threads, durable=durable)
@@ -107,7 +112,7 @@ async def download_assets(
                 allow_http=allow_http,
             )
         )
-        files = OrderFiles(client, order, storage, manifest, sessions, threads, settings)
+        files = OrderFiles(client, order, storage, manifest, sessions, threads, writer, settings)
         work = asyncio.create_task(files.work())
         try:
             while (outcome := await files.outcomes.get()) is not None:

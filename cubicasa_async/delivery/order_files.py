@@ -34,6 +34,9 @@ T = TypeVar("T")
 _GATHER: Final = 0.02
 """Seconds in which what is done is gathered, so that the manifest is not written for each file."""
 
+_WORKERS_PER_SLOT: Final = 2
+"""While the files of some are put on the disk itself, others receive."""
+
 
 @attrs.frozen
 class Progress:
@@ -98,6 +101,7 @@ class OrderFiles:
         manifest: Manifest,
         sessions: FileSessions,
         threads: Threads,
+        writer: Threads,
         settings: Settings,
     ) -> None:
         self._client = client
@@ -106,6 +110,8 @@ class OrderFiles:
         self._manifest = manifest
         self._sessions = sessions
         self._threads = threads
+        self._writer = writer
+        self._slots = asyncio.Semaphore(settings.concurrency)
         self._settings = settings
         self._renewing = asyncio.Lock()
         self._done: asyncio.Queue[_Done | None] = asyncio.Queue(8 * settings.concurrency)
@@ -134,7 +140,7 @@ class OrderFiles:
                 await self._done.put(await self._fetched(asset))
 
         async with asyncio.TaskGroup() as workers:
-            for _ in range(self._settings.concurrency):
+            for _ in range(_WORKERS_PER_SLOT * self._settings.concurrency):
                 workers.create_task(fetch())
         if listed:  # an order without any file may be in work; then nothing is concluded
             for done in self._unlisted({asset.name for asset in listed}):
@@ -250,7 +256,9 @@ class OrderFiles:
             sessions=self._sessions,
             config=self._client.config,
             runtime=self._client.runtime,
+            slots=self._slots,
             threads=self._threads,
+            writer=self._writer,
             renew=self._renew,
             progress=tell,
             max_bytes=settings.max_bytes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import Final, ParamSpec, TypeVar
 
 import aiohttp
@@ -58,11 +58,13 @@ class Transfer:
     Attributes:
         asset: What is fetched.
         part: Where it goes until it is whole.
-        settle: Takes the last bytes, and gives the part its name; called in a thread.
+        settle: Gives the whole part its name; called in a thread.
         sessions: Fetches.
         config: The client's, for how waits between attempts grow.
         runtime: Sources of time and chance.
+        slots: Bound how many files are received at once; what is received whole holds none.
         threads: Run what blocks.
+        writer: Runs what puts bytes into parts.
         renew: Gives the asset's present URL, for one that is refused.
         progress: Is told the bytes received and the bytes of the whole, if those are known.
         max_bytes: The most bytes that a file may have.
@@ -71,11 +73,13 @@ class Transfer:
 
     asset: Asset
     part: Part
-    settle: Callable[[list[bytes]], Settled]
+    settle: Callable[[], Settled]
     sessions: FileSessions
     config: Config
     runtime: Runtime
+    slots: asyncio.Semaphore
     threads: Threads
+    writer: Threads
     renew: Callable[[Asset, str], Awaitable[str]]
     progress: Callable[[int, int | None], None]
     max_bytes: int
@@ -118,15 +122,20 @@ class Transfer:
                 asked = {"If-None-Match": about.etag}
         elif known is not None and known.etag and known.url == shown_url(url):
             asked = {"If-None-Match": known.etag}
-        try:
-            response = await self.sessions.get(url, asked)
-        except DownloadError as exc:
-            raise _AttemptError(exc) from None
-        async with response:
-            if response.status == 304 and about is None and known is not None and asked:
-                same = Settled(Digest(known.size, known.sha256))
-                return Received(same, shown_url(url), known.etag)
-            return await self._take(response, url, about, asked)
+        async with self.slots:
+            try:
+                response = await self.sessions.get(url, asked)
+            except DownloadError as exc:
+                raise _AttemptError(exc) from None
+            async with response:
+                if response.status == 304 and about is None and known is not None and asked:
+                    same = Settled(Digest(known.size, known.sha256))
+                    return Received(same, shown_url(url), known.etag)
+                about = await self._take(response, url, about, asked)
+                note = await self._end_note(response)
+        settled = await self._on_disk(self.settle)
+        etag = _strong_etag(response) or (None if about is None else about.etag)
+        return Received(settled, shown_url(url), etag, note)
 
     async def _take(
         self,
@@ -134,18 +143,18 @@ class Transfer:
         url: str,
         about: PartState | None,
         asked: dict[str, str],
-    ) -> Received:
-        last: list[bytes] = []
+    ) -> PartState | None:
+        """Make the part whole; gives what it belongs to, if that can be taken up again."""
         if response.status == 200:
             about = _about(response, url)
             self.part.begin(about)
-            last = await self._stream(response, response.content_length)
+            await self._stream(response, response.content_length)
         elif response.status == 206 and about is not None and "Range" in asked:
             await self._on_disk(self.part.take_up)
             if not _continues(response, about, self.part.size):
                 await self._on_disk(self.part.discard)
                 raise _failed("Another part was sent than the one that was asked for.")
-            last = await self._stream(response, about.total)
+            await self._stream(response, about.total)
         elif response.status == 304 and about is not None and "If-None-Match" in asked:
             await self._on_disk(self.part.take_up)
         elif response.status in {206, 416}:
@@ -153,16 +162,10 @@ class Transfer:
             raise _failed("Another part was sent than the one that was asked for.")
         else:
             raise self._refusal(response)
-        note = await self._end_note(response, last)
-        settled = await self._on_disk(self.settle, last)
-        etag = _strong_etag(response) or (None if about is None else about.etag)
-        return Received(settled, shown_url(url), etag, note)
+        return about
 
-    async def _stream(self, response: aiohttp.ClientResponse, total: int | None) -> list[bytes]:
-        """Put the body behind what the part holds, but for the last blocks, which are returned.
-
-        A batch is written while the next is received.
-        """
+    async def _stream(self, response: aiohttp.ClientResponse, total: int | None) -> None:
+        """Put the body behind what the part holds; a batch is written while the next comes."""
         inflate = _inflation(response.headers.get("Content-Encoding", ""))
         total = None if inflate.packed else total
         size, batch, batch_size = self.part.size, list[bytes](), 0
@@ -171,7 +174,7 @@ class Transfer:
         self._check_size(total or 0)
         self.progress(size, total)
         try:
-            while received := await _next_block(response):
+            async for received in _blocks(response):
                 for block in inflate(received):
                     batch.append(block)
                     batch_size += len(block)
@@ -183,7 +186,7 @@ class Transfer:
                         checked = True
                     if writing is not None:
                         await writing
-                    writing = asyncio.ensure_future(self._on_disk(self.part.write, batch))
+                    writing = asyncio.ensure_future(self._write(batch))
                     size, batch, batch_size = size + batch_size, [], 0
                     self.progress(size, total)
             inflate.check_end()
@@ -195,8 +198,8 @@ class Transfer:
         size += batch_size
         if total is not None and size != total:
             raise _failed(f"The file ended after {size} of {total} bytes.")
+        await self._write(batch)
         self.progress(size, total)
-        return batch
 
     def _check_size(self, size: int) -> None:
         if size > self.max_bytes:
@@ -206,20 +209,20 @@ class Transfer:
             )
 
     def _check_kind(self, response: aiohttp.ClientResponse, batch: list[bytes]) -> None:
-        head = b"".join(batch)[: file_kinds.HEAD]
+        head = b""
+        for block in batch:
+            head += block[: file_kinds.HEAD - len(head)]
         content_type = response.headers.get("Content-Type", "")
         problem = file_kinds.problem_of(self.asset.format, head, content_type)
         if problem is not None:
             wanted = f"a {self.asset.format} file" if self.asset.format else "a file"
             raise _failed(f"What came is not {wanted}: {problem}.", transient=False)
 
-    async def _end_note(self, response: aiohttp.ClientResponse, last: list[bytes]) -> str:
+    async def _end_note(self, response: aiohttp.ClientResponse) -> str:
         """What to say of a file whose length the server did not tell."""
         encoding = response.headers.get("Transfer-Encoding", "").lower()
         if response.status == 304 or response.content_length is not None or "chunked" in encoding:
             return ""
-        await self._on_disk(self.part.write, last[:])
-        last.clear()
         tail = await self._on_disk(self.part.tail, file_kinds.TAIL)
         whole = file_kinds.ends_well(self.asset.format, tail)
         if whole is False:
@@ -242,9 +245,15 @@ class Transfer:
         )
         return _AttemptError(error, (wait or 0.0) if transient else 0.0)
 
+    async def _write(self, batch: list[bytes]) -> None:
+        await self._explained(self.writer.run(self.part.write, batch))
+
     async def _on_disk(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._explained(self.threads.run(function, *args, **kwargs))
+
+    async def _explained(self, doing: Awaitable[T]) -> T:
         try:
-            return await self.threads.run(function, *args, **kwargs)
+            return await doing
         except OSError as exc:
             reason = exc.strerror or type(exc).__name__
             raise DownloadError(
@@ -269,9 +278,12 @@ def _may_have_expired(error: DownloadError) -> bool:
     return error.status is not None and 400 <= error.status < 500 and error.status not in _FOR_NOW
 
 
-async def _next_block(response: aiohttp.ClientResponse) -> bytes:
+async def _blocks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
+    """The body as it comes; what came at once is not copied into one, unless that is in shreds."""
+    content, shreds = response.content, response.content_length is None
     try:
-        return await response.content.readany()
+        while block := (await content.readany() if shreds else (await content.readchunk())[0]):
+            yield block
     except failures.FOREIGN as exc:
         raise _AttemptError(lost(exc)) from None
 
