@@ -13,6 +13,15 @@ from cubicasa_async.sandbox.faults import Fault, FaultPlan, Hit, Kind, Phase
 from cubicasa_async.sandbox.files import Fetch, FileHost, Habits
 from cubicasa_async.sandbox.ledger import Entry, Ledger
 from cubicasa_async.sandbox.paging import Reading
+from cubicasa_async.sandbox.records import (
+    ChangeRequest,
+    Mail,
+    Office,
+    Order,
+    Purchase,
+    Redelivery,
+    User,
+)
 from cubicasa_async.sandbox.server import Sandbox, serve
 from cubicasa_async.sandbox.webhooks import (
     WebhookCall,
@@ -21,16 +30,7 @@ from cubicasa_async.sandbox.webhooks import (
     WebhookPlan,
     Webhooks,
 )
-from cubicasa_async.sandbox.world import (
-    ChangeRequest,
-    Mail,
-    Office,
-    Order,
-    Purchase,
-    Redelivery,
-    User,
-    World,
-)
+from cubicasa_async.sandbox.world import World
 
 __all__ = [
     "ChangeRequest",

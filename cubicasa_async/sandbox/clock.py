@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +11,8 @@ from functools import partial
 from typing import Final
 
 __all__ = ["Clock"]
+
+_MOST: Final = 1e10
 
 
 class Clock:
@@ -45,13 +46,15 @@ class Clock:
         """Let time pass at once.
 
         Args:
-            seconds: How much of it.
+            seconds: How much of it, up to 10 thousand million (some 300 years) at a time.
 
         Raises:
-            ValueError: That is no number of seconds, or it is below 0: time does not go back.
+            ValueError: It is more, or below 0: time does not go back.
         """
-        if not 0 <= seconds < math.inf:
-            raise ValueError(f"The clock is advanced by 0 seconds or more, not by {seconds!r}.")
+        if not 0 <= seconds <= _MOST:
+            raise ValueError(
+                f"The clock is advanced by 0 to {_MOST:.0f} seconds at a time, not by {seconds!r}."
+            )
         with self._lock:
             self._advanced += seconds
             wakers = list(self._wakers)

@@ -14,8 +14,8 @@ from aiohttp import web
 from cubicasa_async.sandbox import shapes
 from cubicasa_async.sandbox.console import console
 from cubicasa_async.sandbox.contract import parse_json
-from cubicasa_async.sandbox.control_request import is_local, texts
-from cubicasa_async.sandbox.faults import Fault
+from cubicasa_async.sandbox.control_request import Actions, Asked, is_local
+from cubicasa_async.sandbox.fault_control import FAULT_ACTIONS, plan_of
 from cubicasa_async.sandbox.file_control import FILE_ACTIONS
 from cubicasa_async.sandbox.paging import Reading
 from cubicasa_async.sandbox.webhook_control import WEBHOOK_ACTIONS
@@ -43,11 +43,7 @@ async def control(sandbox: Sandbox, request: web.BaseRequest, path: str) -> Payl
         return _refusal(413, "The body is too large.")
     except (OSError, web.RequestPayloadError):
         return _refusal(400, "The body could not be read.")
-    parts = path.split("/")
-    order_id = ""
-    if len(parts) == 3 and parts[0] == "orders":
-        order_id, parts = parts[1], ["orders", "{id}", parts[2]]
-    action = _ACTIONS.get((request.method, "/".join(parts)))
+    action, item = _found(request.method, path)
     if action is None:
         known = ", ".join(f"{method} {CONTROL}{where}" for method, where in _ACTIONS)
         return _refusal(404, f"There is no such control; there are {known}.")
@@ -55,111 +51,94 @@ async def control(sandbox: Sandbox, request: web.BaseRequest, path: str) -> Payl
         body: object = parse_json(raw) if raw else {}
         if not isinstance(body, dict):
             return _refusal(400, "The body has to be a JSON object.")
-        return Payload.of_json(200, action(sandbox, cast("dict[str, Any]", body), order_id))
+        return Payload.of_json(200, action(Asked(sandbox, cast("dict[str, Any]", body), item)))
     except LookupError as error:
         return _refusal(404, str(error.args[0]))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         return _refusal(400, str(error))
 
 
-def _ledger(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
-    del body, order_id
-    return {"entries": [entry.to_json() for entry in sandbox.ledger]}
+def _ledger(asked: Asked) -> Any:
+    return {"entries": [entry.to_json() for entry in asked.sandbox.ledger]}
 
 
-def _faults(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
-    del body, order_id
-    return {
-        "faults": [fault.to_json() for fault in sandbox.faults],
-        "hits": [{"number": hit.number, "kind": hit.fault.kind} for hit in sandbox.faults.hits],
-    }
+def _faults(asked: Asked) -> Any:
+    plan = asked.sandbox.faults
+    hits = [{"number": hit.number, "kind": hit.fault.kind} for hit in plan.hits]
+    return {**plan_of(plan), "hits": hits}
 
 
-def _add_fault(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
-    del order_id
-    fault = Fault.from_json(body)
-    sandbox.faults.add(fault)
-    return {"fault": fault.to_json()}
+def _add_order(asked: Asked) -> Any:
+    return shapes.order(asked.sandbox.world.add_order(**asked.body))
 
 
-def _clear_faults(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
-    sandbox.faults.clear()
-    return _faults(sandbox, body, order_id)
+def _advance(asked: Asked) -> Any:
+    status = asked.sandbox.world.advance(asked.item, *asked.texts("products"))
+    return {"id": asked.item, "status": status}
 
 
-def _add_order(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
-    del order_id
-    return shapes.order(sandbox.world.add_order(**body))
-
-
-def _advance(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
-    return {"id": order_id, "status": sandbox.world.advance(order_id, *texts(body, "products"))}
-
-
-def _set_status(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
-    status = body.get("status")
+def _set_status(asked: Asked) -> Any:
+    status = asked.body.get("status")
     if not isinstance(status, str):
         raise TypeError("The body needs a status.")
-    status = sandbox.world.set_status(order_id, status, *texts(body, "products"))
-    return {"id": order_id, "status": status}
+    status = asked.sandbox.world.set_status(asked.item, status, *asked.texts("products"))
+    return {"id": asked.item, "status": status}
 
 
-def _request_change(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
-    order = sandbox.world.order(order_id)
+def _request_change(asked: Asked) -> Any:
+    world = asked.sandbox.world
+    order = world.order(asked.item)
     if order.status not in ("Ready", "Fixing"):
         raise ValueError(f"The order is {order.status}; a change needs Ready or Fixing.")
-    text = body.get("text", "")
+    text = asked.body.get("text", "")
     if not isinstance(text, str):
         raise TypeError("text is a text.")
-    asked = sandbox.world.add_change_request(
+    made = world.add_change_request(
         order,
-        products=texts(body, "products") or ["products_2d"],
+        products=asked.texts("products") or ["products_2d"],
         text=text,
-        img_urls=texts(body, "img_urls"),
+        img_urls=asked.texts("img_urls"),
     )
-    return {"id": order_id, "status": order.status, "change_request": shapes.change_request(asked)}
+    return {"id": order.id, "status": order.status, "change_request": shapes.change_request(made)}
 
 
-def _add_examples(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
-    count = body.get("count")
+def _add_examples(asked: Asked) -> Any:
+    count = asked.body.get("count")
     if type(count) is not int or not 0 < count <= 1000:
         raise ValueError("The body needs a count from 1 to 1000.")
-    sandbox.world.add_examples(count)
-    return _state(sandbox, body, order_id)
+    asked.sandbox.world.add_examples(count)
+    return _state(asked)
 
 
-def _set_reading(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
-    del order_id
-    sandbox.reading = body.get("reading", "")
-    return {"reading": sandbox.reading}
+def _set_reading(asked: Asked) -> Any:
+    asked.sandbox.reading = asked.body.get("reading", "")
+    return {"reading": asked.sandbox.reading}
 
 
-def _advance_clock(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
-    del order_id
-    seconds = body.get("advance")
+def _advance_clock(asked: Asked) -> Any:
+    seconds = asked.body.get("advance")
     if not isinstance(seconds, int | float) or isinstance(seconds, bool):
         raise TypeError("The body needs advance, a number of seconds.")
-    sandbox.clock.advance(seconds)
-    return {"now": sandbox.clock(), "ahead": sandbox.clock.ahead}
+    asked.sandbox.clock.advance(seconds)
+    return {"now": asked.sandbox.clock(), "ahead": asked.sandbox.clock.ahead}
 
 
-def _reset(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
-    sandbox.reset()
-    return _state(sandbox, body, order_id)
+def _reset(asked: Asked) -> Any:
+    asked.sandbox.reset()
+    return _state(asked)
 
 
-def _state(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
-    del body, order_id
-    world = sandbox.world
+def _state(asked: Asked) -> Any:
+    world = asked.sandbox.world
     statuses: dict[str, int] = {}
     for order in world.orders:
         statuses[order.status] = statuses.get(order.status, 0) + 1
     return {
-        "reading": sandbox.reading,
+        "reading": asked.sandbox.reading,
         "readings": list(Reading),
-        "max_limit": sandbox.max_limit,
-        "requests": len(sandbox.ledger),
-        "faults": len(sandbox.faults),
+        "max_limit": asked.sandbox.max_limit,
+        "requests": len(asked.sandbox.ledger),
+        "faults": len(asked.sandbox.faults),
         "orders": statuses,
         "users": len(world.users),
         "offices": len(world.offices),
@@ -170,23 +149,20 @@ def _state(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
         "webhook_urls": world.webhook_urls,
         "webhook_triggers": world.webhook_triggers,
         "files": {
-            "origin": sandbox.file_host.origin,
-            "fetches": len(sandbox.file_host.fetches),
-            "saw_key": sandbox.file_host.saw_key,
+            "origin": asked.sandbox.file_host.origin,
+            "fetches": len(asked.sandbox.file_host.fetches),
+            "saw_key": asked.sandbox.file_host.saw_key,
         },
     }
 
 
-def _document(sandbox: Sandbox, body: dict[str, Any], order_id: str) -> Any:
-    del body, order_id
-    return sandbox.contract.document
+def _document(asked: Asked) -> Any:
+    return asked.sandbox.contract.document
 
 
-_ACTIONS: Final[dict[tuple[str, str], Callable[[Sandbox, dict[str, Any], str], Any]]] = {
+_ACTIONS: Final[Actions] = {
     ("GET", "ledger"): _ledger,
     ("GET", "faults"): _faults,
-    ("POST", "faults"): _add_fault,
-    ("DELETE", "faults"): _clear_faults,
     ("POST", "orders"): _add_order,
     ("POST", "examples"): _add_examples,
     ("POST", "orders/{id}/advance"): _advance,
@@ -197,9 +173,22 @@ _ACTIONS: Final[dict[tuple[str, str], Callable[[Sandbox, dict[str, Any], str], A
     ("POST", "reset"): _reset,
     ("GET", "state"): _state,
     ("GET", "openapi.json"): _document,
+    **FAULT_ACTIONS,
     **FILE_ACTIONS,
     **WEBHOOK_ACTIONS,
 }
+
+
+def _found(method: str, path: str) -> tuple[Callable[[Asked], Any] | None, str]:
+    """What answers, and the id or number in the path."""
+    for (wanted, where), action in _ACTIONS.items():
+        if wanted != method:
+            continue
+        before, parted, after = where.partition("{id}")
+        item = path[len(before) : len(path) - len(after)] if parted else ""
+        if path == before + item + after and "/" not in item:
+            return action, item
+    return None, ""
 
 
 def _refusal(status: int, message: str) -> Payload:

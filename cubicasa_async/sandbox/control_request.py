@@ -1,14 +1,48 @@
-"""What a request to the control interface has to be, and what its body holds."""
+"""A request to the control interface: who may make one, and what it holds."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
+import attrs
 from aiohttp import web
 
-__all__ = ["is_local", "texts"]
+if TYPE_CHECKING:
+    from cubicasa_async.sandbox.server import Sandbox
+
+__all__ = ["Actions", "Asked", "is_local"]
+
+
+@attrs.frozen
+class Asked:
+    """What is asked of the control interface.
+
+    Attributes:
+        sandbox: Of which sandbox.
+        body: The JSON object that was sent, or an empty one.
+        item: The id or number in the path; "" where the path has none.
+    """
+
+    sandbox: Sandbox
+    body: dict[str, Any]
+    item: str = ""
+
+    def texts(self, name: str) -> list[str]:
+        """A list of texts, empty if it is not given.
+
+        Raises:
+            TypeError: It is something else.
+        """
+        value = cast("list[object]", self.body.get(name, []))
+        if type(value) is not list or not all(isinstance(one, str) for one in value):
+            raise TypeError(f"{name} is a list of texts.")
+        return cast("list[str]", value)
+
+
+Actions = Mapping[tuple[str, str], Callable[[Asked], Any]]
+"""What answers a method and a path, in which `{id}` stands for any one part."""
 
 
 def is_local(request: web.BaseRequest) -> bool:
@@ -25,11 +59,3 @@ def _is_loopback(text: str) -> bool:
         return ipaddress.ip_address(text.partition("%")[0]).is_loopback
     except ValueError:
         return False
-
-
-def texts(body: Mapping[str, Any], name: str) -> list[str]:
-    """A list of texts, empty if it is not given. Raises TypeError if it is something else."""
-    value = cast("list[object]", body.get(name, []))
-    if type(value) is not list or not all(isinstance(one, str) for one in value):
-        raise TypeError(f"{name} is a list of texts.")
-    return cast("list[str]", value)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import enum
 import math
-import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import attrs
+
+from cubicasa_async.sandbox.plan import Plan
 
 __all__ = ["PHASES", "Fault", "FaultPlan", "Hit", "Kind", "Phase"]
 
@@ -249,62 +250,23 @@ class Hit:
     number: int
 
 
-@attrs.define(eq=False)
-class _Rule:
-    fault: Fault
-    seen: int = 0
-    hit: int = 0
-
-
-class FaultPlan:
+class FaultPlan(Plan[Fault]):
     """The faults in force and the list of what they hit.
 
     Each request is hit by one fault at most: the first, in the order in which they were added, that
-    is due. All that match count the request.
+    is due. All that match count the request. `clear` lets the hits stay.
     """
 
     def __init__(self, seed: int = 0) -> None:
-        self._seed = seed
-        self._rules: list[_Rule] = []
+        super().__init__(seed)
         self.hits: list[Hit] = []
-        self._random = random.Random(seed)  # noqa: S311 # a test plan, not a secret
-
-    def add(self, *faults: Fault) -> None:
-        """Put faults in force."""
-        self._rules.extend(_Rule(fault) for fault in faults)
-
-    def clear(self) -> None:
-        """Take all faults out and begin the random numbers anew; the hits stay."""
-        self._rules.clear()
-        self._random.seed(self._seed)
 
     def choose(self, operation: str | None, method: str, path: str, number: int) -> Fault | None:
         """The fault that hits this request, if any."""
-        chosen: _Rule | None = None
-        for rule in self._rules:
-            fault = rule.fault
-            if not fault.matches(operation, method, path):
-                continue
-            rule.seen += 1
-            spent = fault.times is not None and rule.hit >= fault.times
-            place = rule.seen - fault.skip
-            if spent or place < 1 or place % fault.every:
-                continue
-            if fault.share < 1 and self._random.random() >= fault.share:
-                continue
-            if chosen is None:
-                chosen = rule
-        if chosen is None:
-            return None
-        chosen.hit += 1
-        self.hits.append(Hit(chosen.fault, number))
-        return chosen.fault
-
-    def __iter__(self) -> Iterator[Fault]:
-        return (rule.fault for rule in self._rules)
-
-    def __len__(self) -> int:
-        return len(self._rules)
+        fault = self._due(lambda fault: fault.matches(operation, method, path))
+        if fault is not None:
+            self.hits.append(Hit(fault, number))
+        return fault
 
 
 def _demand(holds: bool, message: str) -> None:

@@ -48,6 +48,18 @@ def _one_of(known: tuple[str, ...]) -> Any:
     return check
 
 
+def _yes_or_no(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not True and value is not False:
+        raise ValueError(f"{attribute.name} is true or false, not {value!r}.")
+
+
+def _seconds_or_none(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not (
+        type(value) in (int, float) and abs(cast("float", value)) <= 1e10
+    ):
+        raise ValueError(f"{attribute.name} is a number of seconds or null, not {value!r}.")
+
+
 @attrs.define(kw_only=True)
 class Habits:
     """How files are served; any of it may be set at any time.
@@ -66,10 +78,10 @@ class Habits:
 
     framing: str = attrs.field(default="length", validator=_one_of(_FRAMINGS))
     etags: str = attrs.field(default="strong", validator=_one_of(_ETAGS))
-    ranges: bool = True
-    if_range: bool = True
-    compressed: bool = False
-    signed_for: float | None = None
+    ranges: bool = attrs.field(default=True, validator=_yes_or_no)
+    if_range: bool = attrs.field(default=True, validator=_yes_or_no)
+    compressed: bool = attrs.field(default=False, validator=_yes_or_no)
+    signed_for: float | None = attrs.field(default=None, validator=_seconds_or_none)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Habits:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import attrs
 
 from cubicasa_async.sandbox import shapes
 from cubicasa_async.sandbox.collection import NewestFirst, T
+from cubicasa_async.sandbox.drawings import pages
 from cubicasa_async.sandbox.paging import Reading, envelope
-from cubicasa_async.sandbox.world import Order, User, World
+from cubicasa_async.sandbox.records import Order, User
+from cubicasa_async.sandbox.world import World
 
 __all__ = ["HANDLERS", "Answer", "Call", "RefusedError"]
 
@@ -223,11 +226,15 @@ def orders_redeliver(call: Call) -> Answer:
 
 
 def orders_combined_pdf(call: Call) -> Answer:
-    """The PDF, by its URL or itself (both inferred)."""
-    order = call.order(statuses=("Ready", "Fixing"))
-    if call.world.combined_pdf_as_bytes:
-        return Answer(_pdf(order.id), content_type="application/pdf")
-    return Answer({"url": f"{order.asset_base or call.world.asset_base}/combined.pdf"})
+    """The PDF with a page for each floor, by its URL or itself (both inferred)."""
+    order, world = call.order(statuses=("Ready", "Fixing")), call.world
+    base = order.asset_base or f"{world.asset_base}/{order.id}/{order.deliveries}"
+    url = f"{base}/combined.pdf"
+    if not world.combined_pdf_as_bytes:
+        return Answer({"url": url})
+    return Answer(
+        pages(urlsplit(url).path, world.address_of(order.id)), content_type="application/pdf"
+    )
 
 
 def orders_create_redraw(call: Call) -> Answer:
@@ -395,7 +402,3 @@ def _user_by_email(world: World, email: str) -> User:
 def _known_office(call: Call) -> None:
     if call.world.offices.get(call.body["office_id"]) is None:
         raise RefusedError(404, "Office not found.")
-
-
-def _pdf(text: str) -> bytes:
-    return f"%PDF-1.4\n% {text}\n%%EOF\n".encode()

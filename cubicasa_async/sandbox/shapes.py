@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, cast
 
-from cubicasa_async.sandbox.world import ChangeRequest, Office, Order, User
+from cubicasa_async.sandbox.drawings import FLOORS
+from cubicasa_async.sandbox.records import ChangeRequest, Office, Order, User
 
 __all__ = ["change_request", "office", "order", "order_row", "user"]
 
@@ -99,24 +100,32 @@ def change_request(item: ChangeRequest) -> dict[str, Any]:
 
 
 def _style_template(item: Order) -> str | None:
-    style: Mapping[str, Any] | None = (item.order_preferences or {}).get("style_2d")
-    return style.get("style_template_id") if style else None
+    style: object = (item.order_preferences or {}).get("style_2d")
+    return (
+        cast("Mapping[str, Any]", style).get("style_template_id")
+        if isinstance(style, Mapping)
+        else None
+    )
 
 
 def _assets(item: Order) -> dict[str, Any] | None:
+    """The keys are observed; that an order has these files, and two floors, is inferred.
+
+    One answer that was observed has no SVG; they are listed so that there is one to download.
+    """
     base = item.asset_base
     if base is None:
         return None
 
     def floors(kind: str) -> list[str]:
-        return [f"{base}/floor-{floor}.{kind}" for floor in (0, 1)]
+        return [f"{base}/floor-{floor}.{kind}" for floor in range(FLOORS)]
 
     return {
         "listing_floorplans": {
             "jpg_urls": floors("jpg"),
             "jpg_urls_dim": floors("dim.jpg"),
             "png_urls": floors("png"),
-            "svg_urls": [],
+            "svg_urls": floors("svg"),
             "pdf_urls": [f"{base}/plans.pdf"],
             "pdf_urls_dim": [f"{base}/plans.dim.pdf"],
             "zip_urls": [],
@@ -142,8 +151,4 @@ def _assets(item: Order) -> dict[str, Any] | None:
 
 
 def _words(between: str, *parts: str | None) -> str:
-    return between.join(part for part in _kept(parts))
-
-
-def _kept(parts: Sequence[str | None]) -> list[str]:
-    return [part for part in parts if part]
+    return between.join(filter(None, parts))

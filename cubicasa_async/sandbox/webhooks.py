@@ -10,8 +10,7 @@ import asyncio
 import enum
 import json
 import math
-import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ import attrs
 
 from cubicasa_async.sandbox.changes import StatusChange
 from cubicasa_async.sandbox.clock import Clock
+from cubicasa_async.sandbox.plan import Plan
 from cubicasa_async.sandbox.world import World
 
 __all__ = ["TRIGGERS", "WebhookCall", "WebhookFault", "WebhookKind", "WebhookPlan", "Webhooks"]
@@ -49,6 +49,15 @@ class WebhookKind(enum.StrEnum):
     """One attempt arrives, and its answer is lost; it counts as failed."""
 
 
+def _kind(value: object) -> WebhookKind:
+    try:
+        return WebhookKind(str(value))
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is no kind of webhook fault; choose one of {', '.join(WebhookKind)}."
+        ) from None
+
+
 _HEAD_START: Final = 0.01
 _OF_ATTEMPTS: Final = frozenset({WebhookKind.FAIL, WebhookKind.UNHEARD})
 
@@ -63,6 +72,7 @@ class WebhookFault:
         product: Only webhooks of this product type.
         skip: How many matching events or attempts pass unharmed at first.
         times: How many it hits; None: for ever.
+        every: Hits each n-th matching event or attempt after the skipped ones.
         share: Probability of a hit, drawn from the plan's own seeded random numbers.
         seconds: Length of a delay, or the longest wait of a reordering.
 
@@ -70,18 +80,21 @@ class WebhookFault:
         ValueError: The arguments do not fit together.
     """
 
-    kind: WebhookKind = attrs.field(converter=WebhookKind)
+    kind: WebhookKind = attrs.field(converter=_kind)
     order_id: str | None = attrs.field(default=None, kw_only=True)
     product: str | None = attrs.field(default=None, kw_only=True)
     skip: int = attrs.field(default=0, kw_only=True)
     times: int | None = attrs.field(default=None, kw_only=True)
+    every: int = attrs.field(default=1, kw_only=True)
     share: float = attrs.field(default=1.0, kw_only=True)
     seconds: float = attrs.field(default=0.1, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        for name, least in (("skip", 0), ("times", 1)):
+        for name, least in (("skip", 0), ("times", 1), ("every", 1)):
             value = getattr(self, name)
-            if value is not None and (type(value) is not int or value < least):
+            if name == "times" and value is None:
+                continue
+            if type(value) is not int or value < least:
                 raise ValueError(f"{name} is a whole number of at least {least}, not {value!r}.")
         for name, most in (("share", 1.0), ("seconds", math.inf)):
             value = getattr(self, name)
@@ -108,54 +121,14 @@ class WebhookFault:
         return attrs.asdict(self)
 
 
-@attrs.define(eq=False)
-class _Rule:
-    fault: WebhookFault
-    seen: int = 0
-    hit: int = 0
-
-
-class WebhookPlan:
+class WebhookPlan(Plan[WebhookFault]):
     """The faults of webhooks in force. An event and each attempt are hit by one at most."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self._seed = seed
-        self._rules: list[_Rule] = []
-        self._random = random.Random(seed)  # noqa: S311 # a test plan, not a secret
-
-    def add(self, *faults: WebhookFault) -> None:
-        """Put faults in force."""
-        self._rules.extend(_Rule(fault) for fault in faults)
-
-    def clear(self) -> None:
-        """Take all faults out and begin the random numbers anew."""
-        self._rules.clear()
-        self._random.seed(self._seed)
 
     def choose(self, change: StatusChange, *, attempt: bool) -> WebhookFault | None:
         """The fault that hits this event, or one attempt of it."""
-        chosen: _Rule | None = None
-        for rule in self._rules:
-            fault = rule.fault
-            if (fault.kind in _OF_ATTEMPTS) is not attempt or not fault.matches(change):
-                continue
-            rule.seen += 1
-            spent = fault.times is not None and rule.hit >= fault.times
-            if spent or rule.seen <= fault.skip:
-                continue
-            if fault.share < 1 and self._random.random() >= fault.share:
-                continue
-            chosen = chosen or rule
-        if chosen is None:
-            return None
-        chosen.hit += 1
-        return chosen.fault
-
-    def __iter__(self) -> Iterator[WebhookFault]:
-        return (rule.fault for rule in self._rules)
-
-    def __len__(self) -> int:
-        return len(self._rules)
+        return self._due(
+            lambda fault: (fault.kind in _OF_ATTEMPTS) is attempt and fault.matches(change)
+        )
 
 
 @attrs.define(eq=False)

@@ -14,17 +14,17 @@ import attrs
 
 from cubicasa_async.sandbox.changes import Delivery, StatusChange
 from cubicasa_async.sandbox.collection import NewestFirst
+from cubicasa_async.sandbox.records import (
+    ChangeRequest,
+    Mail,
+    Office,
+    Order,
+    Purchase,
+    Redelivery,
+    User,
+)
 
-__all__ = [
-    "ChangeRequest",
-    "Mail",
-    "Office",
-    "Order",
-    "Purchase",
-    "Redelivery",
-    "User",
-    "World",
-]
+__all__ = ["NEXT", "World"]
 
 NEXT: Final[Mapping[str, str]] = {
     "Draft": "Pending",
@@ -33,108 +33,6 @@ NEXT: Final[Mapping[str, str]] = {
     "Fixing": "Ready",
 }
 """The status that production moves an order to (documented, but for New: inferred)."""
-
-
-@attrs.define(eq=False)
-class ChangeRequest:
-    """A change asked for. Its statuses `open` and `done` are inferred."""
-
-    id: str
-    number: int
-    order_id: str
-    products: list[str]
-    text: str
-    img_urls: list[str]
-    created_at: float
-    status: str = "open"
-
-
-@attrs.define(eq=False)
-class Office:
-    """An office of the company."""
-
-    id: str
-    number: int
-    name: str
-
-
-@attrs.define(eq=False)
-class User:
-    """A person. Without a password an invitation was mailed and is not completed."""
-
-    id: str
-    number: int
-    email: str
-    role: str
-    created_at: float
-    office_id: str | None = None
-    password: str | None = attrs.field(default=None, repr=False)
-    name: str | None = None
-    surname: str | None = None
-    email_confirmed: bool = False
-
-
-@attrs.define(eq=False, kw_only=True)
-class Order:
-    """An order. `owner_email` is its assignee, who is lost when the user is deleted."""
-
-    id: str
-    number: int
-    created_at: float
-    status: str = "Draft"
-    street: str = "1 Example Street"
-    house_number: str = ""
-    suite: str | None = None
-    city: str = "Sampletown"
-    state: str | None = None
-    postal_code: str | None = None
-    country: str = "United States"
-    latitude: float | None = None
-    longitude: float | None = None
-    info: str | None = None
-    external_id: str | None = None
-    owner_email: str | None = None
-    package_type: str | None = None
-    add_ons: list[str] = attrs.field(factory=list[str])
-    order_preferences: Mapping[str, Any] | None = None
-    order_type: str = "vbim"
-    is_scan_order: bool = True
-    go2scan: dict[str, Any] | None = None
-    source: list[str] = attrs.field(factory=list[str])
-    created_by: str = ""
-    first_delivered_at: float | None = None
-    model_id: str | None = None
-    total_scanned_area: float = 0
-    deliveries: int = 0
-    asset_base: str | None = None
-
-
-@attrs.frozen
-class Purchase:
-    """Something that costs money: an upgrade, a redraw or a GoToScan order."""
-
-    id: str
-    order_id: str
-    package_type: str | None
-    add_ons: tuple[str, ...]
-
-
-@attrs.frozen
-class Redelivery:
-    """A re-delivery asked for."""
-
-    id: str
-    order_id: str
-    order_preferences: Mapping[str, Any] | None
-
-
-@attrs.frozen
-class Mail:
-    """A mail that the real service would have sent."""
-
-    id: str
-    to: str
-    subject: str
 
 
 _STATUSES: Final = ("Draft", "Pending", "Ready", "Fixing")
@@ -221,7 +119,7 @@ class World:
             **fields: Attributes of `Order`. With the status Ready it is delivered at once.
 
         Raises:
-            TypeError: An order has no such attribute.
+            TypeError: An order has no such attribute, or not of this type.
         """
         unknown = sorted(set(fields) - set(_ORDER_FIELDS))
         if unknown:
@@ -229,10 +127,9 @@ class World:
                 f"An order has no {', '.join(unknown)}; it knows {', '.join(_ORDER_FIELDS)}."
             )
         fields.setdefault("created_by", self.company["email"])
-        status = fields.pop("status", "Draft")
         order = Order(id=self.new_id(), number=self._next_number(), created_at=self.now(), **fields)
         self.orders.add(order)
-        self._move(order, status, previous="Pending" if status == "Ready" else None)
+        self._move(order, order.status, previous="Pending" if order.status == "Ready" else None)
         return order
 
     def add_examples(self, count: int) -> None:

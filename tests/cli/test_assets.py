@@ -9,7 +9,7 @@ from cubicasa_async.sandbox import Fault, Sandbox
 from tests.support.commands import environment, run
 from tests.support.terminal import on_a_terminal
 
-FILES = 9
+FILES = 11
 
 
 class TestList:
@@ -39,7 +39,7 @@ class TestList:
         assert code == 0
         assert "home_report-1.pdf" in screen
         assert "signature" not in screen
-        assert "11 assets." in screen
+        assert "13 assets." in screen
 
 
 class TestDownload:
@@ -50,8 +50,8 @@ class TestDownload:
         ids = [order.id for order in orders]
         arguments = ("assets", "download", *ids, "--allow-private")
         first = await run(*arguments, environ=environment(sandbox), cwd=tmp_path)
-        assert (first.code, first.summary["outcomes"]) == (0, {"downloaded": 18, "skipped": 4})
-        assert first.summary["bytes"] == 18 * 20_000
+        assert (first.code, first.summary["outcomes"]) == (0, {"downloaded": 22, "skipped": 4})
+        assert first.summary["bytes"] == 22 * 20_000
         for row in first.rows:
             if row["outcome"] == "downloaded":
                 assert (tmp_path / row["path"]).stat().st_size == row["size"] == 20_000
@@ -59,7 +59,7 @@ class TestDownload:
         assert {path.name for path in tmp_path.iterdir()} == set(ids)
         sandbox.world.set_status(ids[0], "Ready")
         again = await run(*arguments, environ=environment(sandbox), cwd=tmp_path)
-        assert again.summary["outcomes"] == {"replaced": 9, "unchanged": 9, "skipped": 4}
+        assert again.summary["outcomes"] == {"replaced": 11, "unchanged": 11, "skipped": 4}
         assert all(row["former"] for row in again.rows if row["outcome"] == "replaced")
         assert not sandbox.file_host.saw_key
 
@@ -71,11 +71,11 @@ class TestDownload:
         arguments = ("assets", "download", "nowhere", order.id, "-d", "plans", "--allow-private")
         result = await run(*arguments, environ=environment(sandbox), cwd=tmp_path)
         assert result.code == 1
-        outcomes = {"downloaded": 8, "failed": 1, "skipped": 2, "unreadable": 1}
+        outcomes = {"downloaded": 10, "failed": 1, "skipped": 2, "unreadable": 1}
         assert result.summary["outcomes"] == outcomes
         (failed,) = [row for row in result.rows if row["outcome"] == "failed"]
         assert "web page" in failed["message"]
-        assert "Of 2 orders: 8 downloaded, 2 skipped, 1 failed, 1 unreadable" in result.err
+        assert "Of 2 orders: 10 downloaded, 2 skipped, 1 failed, 1 unreadable" in result.err
 
     async def test_an_order_that_is_not_there_ends_with_3(
         self, sandbox: Sandbox, tmp_path: Path
@@ -126,7 +126,7 @@ class TestDownload:
         arguments = ("assets", "download", order.id, "--allow-private")
         code, screen = await on_a_terminal(*arguments, environ=variables, cwd=tmp_path)
         assert code == 0
-        assert "Of 1 order: 9 downloaded, 2 skipped; 180000 bytes." in screen
+        assert "Of 1 order: 11 downloaded, 2 skipped; 220000 bytes." in screen
         assert "tour-link" in screen
         assert "home_report" not in screen
 

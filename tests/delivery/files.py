@@ -16,7 +16,7 @@ from cubicasa_async.core.file_names import FORMER, MANIFEST
 from cubicasa_async.delivery import AssetOutcome, download_assets
 from cubicasa_async.sandbox import Sandbox
 
-FILES = 9
+FILES = 11
 """How many files an order of the sandbox has, its pages aside."""
 
 

@@ -103,9 +103,15 @@ class Page:
             raise PageError(f"{script}: {found['exceptionDetails']}")
         return found["result"].get("value")
 
-    async def until(self, script: str) -> Any:
-        """Wait, in the page, until an expression is true, and answer its value."""
-        for _ in range(500):
+    async def until(self, script: str, *, patiently: bool = False) -> Any:
+        """Wait, in the page, until an expression is true, and answer its value.
+
+        Unless it is done patiently the page is made to ask for what is new, as it does when one
+        comes back to it.
+        """
+        for turn in range(500):
+            if turn % 10 == 3 and not patiently:
+                await self.run("document.dispatchEvent(new Event('visibilitychange'))")
             with contextlib.suppress(PageError):  # while a page is being left
                 found = await self.run(script)
                 if found:
@@ -170,3 +176,28 @@ async def _port(process: asyncio.subprocess.Process, told: Path) -> int:
             raise RuntimeError(f"Chromium ended with {process.returncode}.")
         await asyncio.sleep(0.02)
     return int(told.read_text().splitlines()[0])
+
+
+def shows(selector: str, text: str) -> str:
+    return (
+        f"[...document.querySelectorAll({json.dumps(selector)})]"
+        f".some((one) => one.checkVisibility() && one.innerText.includes({json.dumps(text)}))"
+    )
+
+
+def click(selector: str) -> str:
+    return f"document.querySelector({json.dumps(selector)}).click()"
+
+
+def fill(selector: str, text: str) -> str:
+    return (
+        f"(() => {{ const one = document.querySelector({json.dumps(selector)}); "
+        f"one.value = {json.dumps(text)}; "
+        "one.dispatchEvent(new Event('input', {bubbles: true})); "
+        "one.dispatchEvent(new Event('change', {bubbles: true})); })()"
+    )
+
+
+async def view(page: Page, where: str) -> None:
+    await page.run(f"location.hash = '#/{where}'")
+    await page.until(f"!document.getElementById('{where.split('/')[0]}').hidden")

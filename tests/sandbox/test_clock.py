@@ -32,10 +32,10 @@ def test_it_goes_as_its_source_and_ahead_of_it() -> None:
     assert clock() == 1001.0
 
 
-@pytest.mark.parametrize("seconds", [-1, math.nan, math.inf])
+@pytest.mark.parametrize("seconds", [-1, math.nan, math.inf, 10**400])
 def test_it_does_not_go_back(seconds: float) -> None:
     clock = Clock()
-    with pytest.raises(ValueError, match="advanced by 0 seconds or more"):
+    with pytest.raises(ValueError, match="advanced by 0 to 10000000000 seconds"):
         clock.advance(seconds)
     assert clock.ahead == 0
 

@@ -12,7 +12,7 @@ import pytest
 
 from cubicasa_async.sandbox import Fault, Sandbox, WebhookFault
 
-from .support import Caller, Reply
+from .support import Caller, Reply, draft
 
 STATIC = resources.files("cubicasa_async.sandbox.console") / "static"
 TEXTS = {file.name: file.read_text("utf-8") for file in STATIC.iterdir()}
@@ -112,14 +112,52 @@ class TestState:
         moves = [(one["previous"], one["current"]) for one in shown["changes"]]
         assert moves == [("Pending", "Ready"), (None, "Pending")]
         names = [file["name"] for file in shown["files"]]
-        assert {"floor-0.png", "plans.pdf", "home-report.pdf", "gla.json", "tour"} <= set(names)
+        assert {
+            "floor-0.png",
+            "floor-1.svg",
+            "plans.pdf",
+            "home-report.pdf",
+            "gla.json",
+            "tour",
+        } <= set(names)
         for entries in (state["ledger"], shown["ledger"]):
             assert [entry["operation"] for entry in entries] == ["orders.get"]
         for calls in (state["calls"], shown["calls"]):
             assert [(one["attempt"], one["fault"]) for one in calls] == [(0, "lose")]
         (fault,) = state["faults"]["api"]
-        assert fault == {"kind": "status", "phase": "after_read", "status": 500, "times": 2}
-        assert state["faults"]["webhooks"] == [{"kind": "lose"}]
+        assert fault == {
+            "number": 1,
+            "hit": 0,
+            "fault": {"kind": "status", "phase": "after_read", "status": 500, "times": 2},
+        }
+        (lost,) = state["faults"]["webhooks"]
+        assert lost == {"number": 1, "hit": 1, "fault": {"kind": "lose"}}
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            Fault("status", status=200),
+            Fault("status"),
+            Fault("redirect", location="/x"),
+            Fault("drop", phase="mid_body", share=0.5),
+            Fault("body", body=[]),
+        ],
+    )
+    async def test_what_is_told_of_a_fault_makes_it_again(self, fault: Fault, call: Caller) -> None:
+        call.sandbox.faults.add(fault)
+        (told,) = (await get(call, "/_sandbox/console/state")).json["faults"]["api"]
+        assert Fault.from_json(told["fault"]) == fault
+
+    async def test_what_had_an_effect_is_told_though_much_came_after_it(self, call: Caller) -> None:
+        made = (await call("POST", "/orders/draft", draft())).json["id"]
+        for _ in range(101):
+            await call("GET", "/companies/info")
+        state = (await get(call, "/_sandbox/console/state")).json
+        assert (len(state["ledger"]), state["asked"], state["requests"]) == (100, 102, 102)
+        assert state["ledger"][0]["number"] == 102
+        state = (await get(call, "/_sandbox/console/state?committed=1")).json
+        assert [entry["created"] for entry in state["ledger"]] == [[made]]
+        assert (state["asked"], state["requests"]) == (1, 102)
 
     async def test_orders_are_chosen_by_status_and_by_words(self, call: Caller) -> None:
         call.sandbox.world.add_examples(8)
@@ -132,6 +170,7 @@ class TestState:
         assert await found("search=harbour") == await found("search=erp-77")
         assert await found("search=harbour") == ["7 Harbour View, Sampletown"]
         assert len(await found("status=Ready")) == 2
+        assert await found("search=7 Harbour View, Sample") == ["7 Harbour View, Sampletown"]
         assert await found("status=Ready&search=harbour") == []
         assert len(await found("")) == 9
 
@@ -140,6 +179,9 @@ class TestState:
         state = (await get(call, "/_sandbox/console/state")).json
         assert (len(state["orders"]), state["matching"]) == (100, 250)
         assert state["orders"][0]["external_id"] == "EXAMPLE-250"
+        for rows, told in (("200", 200), ("9999", 250), ("99999", 100), ("x", 100), ("-1", 100)):
+            state = (await get(call, f"/_sandbox/console/state?rows={rows}")).json
+            assert len(state["orders"]) == told, rows
 
     async def test_only_a_key_that_the_sandbox_made_up_is_told(self, call: Caller) -> None:
         assert (await get(call, "/_sandbox/console/facts")).json["api_key"] == call.sandbox.api_key

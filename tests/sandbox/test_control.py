@@ -27,6 +27,47 @@ async def test_a_fault_is_added_seen_and_cleared(call: Caller) -> None:
     assert len(call.sandbox.faults) == 0
 
 
+async def test_one_fault_is_taken_away_and_the_others_stay_as_they_are(call: Caller) -> None:
+    for operation in ("orders.list", "orders.get", "orders.list"):
+        fault = {"kind": "status", "status": 500, "operation": operation, "times": 1}
+        await control(call, "POST", "faults", fault)
+    assert (await call("GET", "/orders")).status == 500
+    assert (await control(call, "GET", "faults")).json["numbers"] == [1, 2, 3]
+    left = (await control(call, "DELETE", "faults/1")).json
+    assert (left["numbers"], [one["operation"] for one in left["faults"]]) == (
+        [2, 3],
+        ["orders.get", "orders.list"],
+    )
+    assert [(await call("GET", "/orders")).status for _ in range(2)] == [500, 200]
+    for gone in ("1", "4", "x", "-2", "2.0", ""):
+        assert (await control(call, "DELETE", f"faults/{gone}")).status == 404
+    assert len(call.sandbox.faults) == 2
+    added = await control(call, "POST", "faults", {"kind": "drop"})
+    assert added.json["number"] == 4, "a number is not given twice"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"street": 5},
+        {"status": None},
+        {"add_ons": "gla"},
+        {"add_ons": [1]},
+        {"latitude": "north"},
+        {"total_scanned_area": None},
+        {"order_preferences": 4},
+        {"deliveries": "x"},
+    ],
+)
+async def test_an_order_that_could_not_be_answered_is_not_made(
+    fields: dict[str, Any], call: Caller
+) -> None:
+    reply = await control(call, "POST", "orders", fields)
+    assert (reply.status, len(call.sandbox.world.orders)) == (400, 0)
+    assert next(iter(fields)) in reply.json["message"]
+    assert (await call("GET", "/orders")).status == 200
+
+
 async def test_the_ledger_is_read_without_the_key_in_it(call: Caller) -> None:
     call.sandbox.faults.add(call_fault())
     await call("POST", "/orders/draft", draft(external_id="E", info=call.sandbox.api_key))
@@ -103,6 +144,7 @@ async def test_broken_json_is_refused_and_an_unknown_control_lists_the_known(
         ("POST", "reset"),
         ("POST", "faults"),
         ("DELETE", "faults"),
+        ("DELETE", "faults/1"),
         ("PUT", "reading"),
         ("POST", "orders"),
         ("POST", "orders/x/advance"),

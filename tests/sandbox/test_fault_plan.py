@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from cubicasa_async.sandbox import Fault, FaultPlan, Kind, Phase
+from cubicasa_async.sandbox import (
+    Fault,
+    FaultPlan,
+    Kind,
+    Phase,
+    StatusChange,
+    WebhookFault,
+    WebhookPlan,
+)
 
 
 def struck(plan: FaultPlan, count: int, operation: str = "drafts.create") -> list[int]:
@@ -67,6 +75,37 @@ def test_clear_takes_the_faults_out_and_keeps_the_hits() -> None:
     assert struck(plan, 2) == []
     assert len(plan) == 0
     assert len(plan.hits) == 2
+
+
+def test_one_is_taken_out_by_its_number_and_the_others_count_on() -> None:
+    plan = FaultPlan()
+    same = Fault("drop", operation="orders.get", times=1)
+    plan.add(same, same, Fault("reset", skip=1, times=1))
+    assert struck(plan, 1, "orders.get") == [1]
+    assert (plan.in_force, plan.hit) == (dict(enumerate(plan, 1)), {1: 1, 2: 0, 3: 0})
+    plan.remove(1)
+    assert list(plan.in_force) == [2, 3]
+    chosen = [plan.choose("orders.get", "GET", "/orders/1", number) for number in (2, 3, 4)]
+    assert [fault and fault.kind for fault in chosen] == ["drop", "reset", None]
+    with pytest.raises(LookupError, match="No fault in force has the number 1"):
+        plan.remove(1)
+    plan.add(Fault("stall"))
+    assert list(plan.in_force) == [2, 3, 4]
+    plan.clear()
+    plan.add(Fault("stall"))
+    assert list(plan.in_force) == [1]
+
+
+def test_webhooks_have_a_plan_of_the_same_kind() -> None:
+    plan = WebhookPlan()
+    plan.add(WebhookFault("lose", every=2), WebhookFault("duplicate"))
+    change = StatusChange("o", "Ready", "Pending", None)
+    chosen = [plan.choose(change, attempt=False) for _ in range(3)]
+    assert [fault and fault.kind for fault in chosen] == ["duplicate", "lose", "duplicate"]
+    plan.remove(1)
+    assert [fault.kind for fault in plan] == ["duplicate"]
+    with pytest.raises(ValueError, match="no kind of webhook fault; choose one of lose"):
+        WebhookFault("explode")
 
 
 def test_an_operation_that_is_none_matches_only_a_fault_for_all() -> None:

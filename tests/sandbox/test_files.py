@@ -223,9 +223,15 @@ async def test_all_of_it_is_said_over_the_control_interface(call: Caller) -> Non
     seen = (await control("GET", "")).json
     assert [one["status"] for one in seen["fetches"]] == [410]
     assert (seen["saw_key"], len(seen["faults"])) == (False, 1)
+    added = (await control("POST", "/faults", {"kind": "cut"})).json
+    assert added["number"] == 2
+    assert (await control("DELETE", "/faults/1")).json["numbers"] == [2]
+    assert [fault.kind for fault in host.faults] == ["cut"]
     assert (await control("DELETE", "/faults")).json["faults"] == []
     for method, path, body in (
         ("PUT", "/habits", {"framing": "x"}),
+        ("PUT", "/habits", {"ranges": "no"}),
+        ("PUT", "/habits", {"signed_for": "an hour"}),
         ("PUT", "/size", {"size": -1}),
         ("POST", "/change", {}),
         ("POST", "/faults", {"kind": "explode"}),

@@ -280,6 +280,28 @@ async def test_the_combined_pdf_comes_by_url_or_itself(call: Caller) -> None:
     reply = await call("GET", path)
     assert reply.headers["Content-Type"] == "application/pdf"
     assert reply.content.startswith(b"%PDF-")
+    assert reply.content.rstrip().endswith(b"%%EOF")
+
+
+async def test_the_combined_pdf_is_drawn_from_the_order(call: Caller) -> None:
+    world = call.sandbox.world
+    world.combined_pdf_as_bytes = True
+    seen: set[bytes] = set()
+    for street in ("7 Harbour View", "8 Harbour View"):
+        order = world.add_order(status="Ready", street=street)
+        path = f"/orders/{order.id}/combined-pdf"
+        pdf = (await call("GET", path)).content
+        assert pdf == (await call("GET", path)).content
+        assert pdf.count(b"/Type /Page ") == 2, "a page for each floor"
+        assert pdf.count(f"({street}, Sampletown)".encode()) == 2
+        assert len(pdf) < 20_000
+        seen.add(pdf)
+    assert len(seen) == 2
+    never = world.add_order(status="Fixing")
+    assert (await call("GET", f"/orders/{never.id}/combined-pdf")).content.count(b"/Page ") == 2
+    world.combined_pdf_as_bytes = False
+    url = (await call("GET", f"/orders/{never.id}/combined-pdf")).json["url"]
+    assert f"/{never.id}/" in url, "no two orders have the same file"
 
 
 async def test_a_user_lives(call: Caller) -> None:

@@ -293,7 +293,7 @@ async def test_the_control_interface_shows_and_sets(
     sandbox.world.webhook_triggers = ["moved_to_ready"]
     shown = await call("PUT", place, {"pause": 0.01, "attempts": 2}, headers=by_hand)
     assert (shown.json["pause"], shown.json["attempts"]) == (0.01, 2)
-    for wrong in ({"pause": -1}, {"attempts": 0}, {"speed": 1}, {"pause": "1"}):
+    for wrong in ({"pause": -1}, {"attempts": 0}, {"pause": 10**400}, {"speed": 1}, {"pause": "1"}):
         assert (await call("PUT", place, wrong, headers=by_hand)).status == 400
     fault = {"kind": "unheard", "times": 1}
     assert (await call("POST", f"{place}/faults", fault, headers=by_hand)).status == 200
@@ -307,7 +307,8 @@ async def test_the_control_interface_shows_and_sets(
         (2, 200, None),
     ]
     assert state["calls"][0]["body"]["product_type"] == "tour"
-    assert len(state["faults"]) == 1
+    assert (len(state["faults"]), state["numbers"]) == (1, [1])
+    assert (await call("DELETE", f"{place}/faults/2", headers=by_hand)).status == 404
     assert (await call("DELETE", f"{place}/faults", headers=by_hand)).json["faults"] == []
     wrong_products = {"status": "Ready", "products": "tour"}
     refused = await call(

@@ -39,7 +39,7 @@ def test_leaving_early_frees_the_directory(
     order = sandbox.world.add_order(status="Ready")
     for _ in download_assets(twin, order.id, tmp_path, allow_private=True, concurrency=1):
         break
-    assert len(list(download_assets(twin, order.id, tmp_path, allow_private=True))) == 11
+    assert len(list(download_assets(twin, order.id, tmp_path, allow_private=True))) == 13
 
 
 def test_what_is_wrong_is_raised(twin: CubiCasa, tmp_path: Path) -> None:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 import attrs
 
 from cubicasa_async.sandbox import shapes
-from cubicasa_async.sandbox.faults import PHASES, Fault
+from cubicasa_async.sandbox.faults import PHASES, Fault, Kind
+from cubicasa_async.sandbox.plan import Plan
+from cubicasa_async.sandbox.records import Order
 from cubicasa_async.sandbox.webhooks import TRIGGERS, WebhookCall, WebhookFault, WebhookKind
-from cubicasa_async.sandbox.world import NEXT, Order
+from cubicasa_async.sandbox.world import NEXT
 
 if TYPE_CHECKING:
     from cubicasa_async.sandbox.server import Sandbox
 
 __all__ = ["facts", "state"]
-
-T = TypeVar("T")
 
 _NEWEST: Final = 100
 _OF_ORDER: Final = 50
@@ -49,11 +49,17 @@ def state(sandbox: Sandbox, query: Mapping[str, str]) -> dict[str, Any]:
 
     Args:
         sandbox: Whose state.
-        query: `status` and `search` choose orders, `order` is the id of the one shown whole.
+        query: `status` and `search` choose orders, of which there are `rows` at most; with
+            `committed` only requests that had an effect are told; `order` is the id of the one
+            shown whole.
     """
     world, webhooks = sandbox.world, sandbox.webhooks
-    orders, matching = world.orders.page(0, _NEWEST, _chosen(query))
+    rows = query.get("rows", "")
+    orders, matching = world.orders.page(
+        0, int(rows) if rows.isdecimal() and len(rows) < 5 else _NEWEST, _chosen(query)
+    )
     shown = world.orders.get(query.get("order", ""))
+    asked = sandbox.ledger.committed() if query.get("committed") else sandbox.ledger
     return {
         "ahead": sandbox.clock.ahead,
         "counts": Counter(order.status for order in world.orders),
@@ -61,19 +67,22 @@ def state(sandbox: Sandbox, query: Mapping[str, str]) -> dict[str, Any]:
         "matching": matching,
         "order": _whole(sandbox, shown) if shown else None,
         "requests": len(sandbox.ledger),
-        "ledger": [entry.to_json() for entry in _newest(sandbox.ledger)],
+        "asked": len(asked),
+        "ledger": [entry.to_json() for entry in asked[: -_NEWEST - 1 : -1]],
         "called": len(webhooks.calls),
-        "calls": [_numbered(at, call) for at, call in _newest(_counted(webhooks.calls))],
+        "calls": [
+            _numbered(number, call)
+            for number, call in itertools.islice(_newest_calls(webhooks.calls), _NEWEST)
+        ],
         "webhook_urls": world.webhook_urls,
         "webhook_triggers": world.webhook_triggers,
         "hits": len(sandbox.faults.hits) + len(sandbox.file_host.faults.hits),
         "faults": {
-            "api": [_given(fault) for fault in sandbox.faults],
-            "files": [_given(fault) for fault in sandbox.file_host.faults],
-            "webhooks": [_given(fault) for fault in webhooks.faults],
+            "api": _in_force(sandbox.faults),
+            "files": _in_force(sandbox.file_host.faults),
+            "webhooks": _in_force(webhooks.faults),
         },
         "saw_key": sandbox.file_host.saw_key,
-        "fetches": len(sandbox.file_host.fetches),
     }
 
 
@@ -83,28 +92,32 @@ def _chosen(query: Mapping[str, str]) -> Callable[[Order], bool] | None:
         return None
 
     def keep(order: Order) -> bool:
-        words = (order.id, order.street, order.city, order.external_id, order.owner_email)
+        words = (order.id, _address(order), order.external_id, order.owner_email)
         return status in ("", order.status) and search in " ".join(filter(None, words)).casefold()
 
     return keep
 
 
-def _newest(items: Sequence[T]) -> list[T]:
-    return list(items[-_NEWEST:])[::-1]
-
-
-def _counted(items: Sequence[T]) -> list[tuple[int, T]]:
-    return list(enumerate(items, 1))
+def _newest_calls(calls: Sequence[WebhookCall]) -> Iterator[tuple[int, WebhookCall]]:
+    return zip(range(len(calls), 0, -1), reversed(calls), strict=False)
 
 
 def _numbered(number: int, call: WebhookCall) -> dict[str, Any]:
     return {"number": number, **call.to_json()}
 
 
+def _in_force(plan: Plan[Any]) -> list[dict[str, Any]]:
+    hit = plan.hit
+    return [
+        {"number": number, "hit": hit[number], "fault": _given(fault)}
+        for number, fault in plan.in_force.items()
+    ]
+
+
 def _given(fault: Fault | WebhookFault) -> dict[str, Any]:
     """A fault without what is as usual."""
     usual: dict[str, Any] = {field.name: field.default for field in attrs.fields(type(fault))}
-    usual["status"] = 200
+    usual["status"] = None if fault.kind in (Kind.STATUS, Kind.REDIRECT) else 200
     return {
         name: value
         for name, value in fault.to_json().items()
@@ -112,11 +125,15 @@ def _given(fault: Fault | WebhookFault) -> dict[str, Any]:
     }
 
 
+def _address(order: Order) -> str:
+    return ", ".join(filter(None, (order.street, order.suite, order.city)))
+
+
 def _row(order: Order) -> dict[str, Any]:
     return {
         "id": order.id,
         "status": order.status,
-        "address": ", ".join(filter(None, (order.street, order.suite, order.city))),
+        "address": _address(order),
         "external_id": order.external_id,
         "created_at": order.created_at,
     }
@@ -131,19 +148,17 @@ def _whole(sandbox: Sandbox, order: Order) -> dict[str, Any]:
     )
     calls = (
         _numbered(number, call)
-        for number, call in reversed(_counted(sandbox.webhooks.calls))
+        for number, call in _newest_calls(sandbox.webhooks.calls)
         if call.body["id"] == order.id
     )
     return {
         **_row(order),
         "next": NEXT.get(order.status),
         "owner_email": order.owner_email,
-        "created_by": order.created_by,
         "info": order.info,
         "package_type": order.package_type,
         "add_ons": order.add_ons,
         "first_delivered_at": order.first_delivered_at,
-        "total_scanned_area": order.total_scanned_area,
         "files": list(_files(shapes.order(order)["delivery_assets"])),
         "changes": [
             attrs.asdict(change)

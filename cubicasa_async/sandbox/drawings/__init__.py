@@ -16,7 +16,7 @@ from cubicasa_async.sandbox.drawings.file import File
 from cubicasa_async.sandbox.drawings.jpeg import jpeg
 from cubicasa_async.sandbox.drawings.plan import FLOORS, Sheet, floor_area, sheet
 
-__all__ = ["File", "areas", "drawing"]
+__all__ = ["FLOORS", "File", "areas", "drawing", "pages"]
 
 _WRITERS: Final[Mapping[str, Callable[[Sequence[Sheet]], File]]] = {
     "jpg": jpeg,
@@ -40,18 +40,31 @@ def drawing(path: str, address: str = "", version: int = 0) -> File | None:
     Returns:
         None for a format that is not drawn.
     """
-    order, *middle, name = path.strip("/").split("/") if "/" in path.strip("/") else ["", path]
-    stem, _, ending = name.rpartition(".") if "." in name else (name, "", "")
-    write = _WRITERS.get(ending)
-    if write is None:
-        return None
+    write = _WRITERS.get(_named(path)[2])
+    return write(_sheets(path, address, version)) if write else None
+
+
+def pages(path: str, address: str = "") -> bytes:
+    """The PDF at a path, with all that `drawing` says of it, as it is before it is filled up."""
+    return pdf(_sheets(path, address)).whole
+
+
+def _sheets(path: str, address: str, version: int = 0) -> list[Sheet]:
+    folders, stem, _ = _named(path)
+    order, *middle = folders or [path]
     notes = [f"delivery {one}" for one in middle] + ([f"version {version}"] if version else [])
     floors = [floor for floor in range(FLOORS) if stem.startswith(f"floor-{floor}")]
-    sheets = [
-        sheet(order or path, floor, address, ", ".join(notes), dimensioned=stem.endswith(".dim"))
+    return [
+        sheet(order, floor, address, ", ".join(notes), dimensioned=stem.endswith(".dim"))
         for floor in floors or range(FLOORS)
     ]
-    return write(sheets)
+
+
+def _named(path: str) -> tuple[list[str], str, str]:
+    """The folders of a path, and the stem and the ending of its file's name."""
+    *folders, name = path.strip("/").split("/")
+    stem, dot, ending = name.rpartition(".")
+    return folders, stem if dot else name, ending if dot else ""
 
 
 def areas(order: str) -> list[float]:

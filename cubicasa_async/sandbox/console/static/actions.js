@@ -28,12 +28,17 @@ export const advance = (id, to, product) => ({
   python: call("sandbox.world.advance", [id, ...(product ? [product] : [])]),
 });
 
-export const quickEdit = (id, product) => ({
-  title: "A quick edit was delivered.",
+export const setStatus = (id, status, product) => ({
+  title: `The order is ${status}.`,
   method: "PUT",
   path: `orders/${id}/status`,
-  body: { status: "Ready", ...products(product) },
-  python: call("sandbox.world.set_status", [id, "Ready", ...(product ? [product] : [])]),
+  body: { status, ...products(product) },
+  python: call("sandbox.world.set_status", [id, status, ...(product ? [product] : [])]),
+});
+
+export const quickEdit = (id, product) => ({
+  ...setStatus(id, "Ready", product),
+  title: "A quick edit was delivered.",
 });
 
 export const requestChange = (id, product, text) => ({
@@ -88,6 +93,13 @@ export function addFault(where, fault) {
     python: `${plan}.add(${call(name, [kind], rest)})`,
   };
 }
+
+export const removeFault = (where, number) => ({
+  title: "The fault is taken away.",
+  method: "DELETE",
+  path: `${where}/${number}`,
+  python: `${PLANS[where][0]}.remove(${number})`,
+});
 
 export const clearFaults = (where) => ({
   title: "The faults are cleared.",

@@ -8,13 +8,16 @@ import * as views from "./views.js";
 
 const PAUSE = 1000;
 const LONG_PAUSE = 4000;
+const ROWS = 100;
 const SECTIONS = ["orders", "webhooks", "ledger", "faults"];
 
 let facts = null;
 let state = null;
 let known = null;
+let asked = "";
 let lost = false;
 let turn = 0;
+let rows = ROWS;
 let timer = 0;
 const done = [];
 
@@ -23,6 +26,8 @@ function route() {
   return SECTIONS.includes(section) ? { section, id } : { section: "orders" };
 }
 
+const title = () => find(route().id && state?.order ? "order-title" : `${route().section}-title`);
+
 async function refresh() {
   clearTimeout(timer);
   const mine = ++turn;
@@ -30,13 +35,14 @@ async function refresh() {
   try {
     if (facts === null || lost) await loadFacts();
     const form = new FormData(find("choose"));
-    const query = new URLSearchParams({ ...Object.fromEntries(form), order: route().id ?? "" });
+    const query = new URLSearchParams({ ...Object.fromEntries(form), rows, order: route().id ?? "" });
+    if (find("committed").checked) query.set("committed", "1");
     const { value, etag } = await read(`console/state?${query}`);
     if (mine !== turn) return;
     connected(true);
     lost = false;
-    if (etag !== known) {
-      [state, known] = [value, etag];
+    if (etag !== known || query.get("order") !== asked) {
+      [state, known, asked] = [value, etag, query.get("order")];
       render();
     }
   } catch (error) {
@@ -65,6 +71,7 @@ async function loadFacts() {
   document.querySelector("[data-copy=api-key]").hidden = value.api_key === null;
   const option = (text) => h("option", null, text);
   find("choose").elements.status.append(...value.statuses.map(option));
+  find("statuses").append(...value.statuses.map((name) => h("option", { value: name })));
   find("operations").append(...value.operations.map((name) => h("option", { value: name })));
   find("add-fault").elements.kind.append(...Object.keys(value.kinds).map(option));
   find("add-webhook-fault").elements.kind.append(...value.webhook_kinds.map(option));
@@ -100,16 +107,31 @@ function render() {
   find("order").hidden = !shown;
   find("orders").classList.toggle("one", shown);
   if (shown) views.order(facts, state.order);
+  find("gone").hidden = shown || !id || asked !== id;
+  statuses();
   const registered = state.webhook_urls.length > 0;
   say("registered", registered
     ? `${state.webhook_urls.join(", ")} for ${state.webhook_triggers.join(", ") || "no trigger"}.`
     : "no URL, so nobody is called.");
   find("no-calls").hidden = views.calls("calls", state.calls) > 0;
-  const kept = find("committed").checked ? state.ledger.filter((one) => one.committed) : state.ledger;
-  find("no-entries").hidden = views.entries("entries", facts, kept) > 0;
-  views.faults(state);
-  const title = shown ? state.order.address : find(`${section}-title`).textContent;
-  document.title = `${title} - CubiCasa sandbox`;
+  find("no-entries").hidden = views.entries("entries", facts, state.ledger) > 0;
+  newest("more-calls", state.calls.length, state.called);
+  newest("more-entries", state.ledger.length, state.asked);
+  views.faults(state, (where, number) => perform(actions.removeFault(actions.PLACES[where], number)));
+  document.title = `${title().textContent} - CubiCasa sandbox`;
+}
+
+function newest(id, shown, all) {
+  find(id).hidden = shown === all;
+  say(id, `The newest ${shown} of ${all}.`);
+}
+
+/** The statuses to choose from: those that are known, and others that orders have. */
+function statuses() {
+  const select = find("choose").elements.status;
+  const offered = new Set([...select.options].map((option) => option.value));
+  const others = Object.keys(state.counts).filter((name) => !offered.has(name));
+  select.append(...others.map((name) => h("option", null, name)));
 }
 
 function span(seconds) {
@@ -118,7 +140,15 @@ function span(seconds) {
   return parts.filter(([count]) => count).map(([count, unit]) => `${count} ${unit}`).join(" ") || `${seconds} s`;
 }
 
+/** What was pressed may be gone or off by now: the keyboard goes on beside it. */
+function goOnFrom(pressed) {
+  if (document.activeElement !== document.body || pressed === document.body) return;
+  const near = pressed.closest(".panel")?.querySelector("button:enabled");
+  (near ?? title()).focus();
+}
+
 async function perform(action) {
+  const pressed = document.activeElement;
   find("failed").hidden = true;
   try {
     const value = await change(action);
@@ -129,6 +159,7 @@ async function perform(action) {
     say("said", "");
     say("said", action.title);
     await refresh();
+    goOnFrom(pressed);
     return value;
   } catch (error) {
     find("failed").hidden = false;
@@ -168,8 +199,17 @@ function onClick(id, act) {
   find(id).addEventListener("click", () => perform(act()));
 }
 
-onSubmit("choose", refresh);
-find("choose").addEventListener("input", refresh);
+function choose() {
+  rows = ROWS;
+  return refresh();
+}
+
+onSubmit("choose", choose);
+find("choose").addEventListener("input", choose);
+find("more").addEventListener("click", () => {
+  rows += ROWS;
+  return refresh();
+});
 onSubmit("new-order", async (form) => {
   const made = await perform(actions.addOrder(given(form)));
   if (made) {
@@ -181,6 +221,9 @@ onClick("examples", () => actions.addExamples(4));
 onClick("scan", () => actions.advance(state.order.id, "Pending"));
 onClick("ready", () => actions.advance(state.order.id, "Ready", find("product").value));
 onClick("edit", () => actions.quickEdit(state.order.id, find("product").value));
+onSubmit("give", async (form) => {
+  if (await perform(actions.setStatus(state.order.id, form.elements.status.value.trim()))) form.reset();
+});
 onSubmit("change", async (form) => {
   const { product, text } = form.elements;
   if (await perform(actions.requestChange(state.order.id, product.value, text.value))) text.value = "";
@@ -193,7 +236,9 @@ onSubmit("add-fault", (form) => perform(actions.addFault(form.elements.where.val
 onSubmit("add-webhook-fault", (form) => perform(actions.addFault("webhooks/faults", given(form))));
 find("registering").addEventListener("toggle", () => {
   if (!find("registering").open || state === null) return;
-  find("register").elements.urls.value = state.webhook_urls.join("\n");
+  const { urls, trigger } = find("register").elements;
+  urls.value = state.webhook_urls.join("\n");
+  if (urls.value) for (const one of trigger) one.checked = state.webhook_triggers.includes(one.value);
 });
 find("add-fault").elements.kind.addEventListener("change", showPhases);
 find("clear").addEventListener("click", async () => {
@@ -201,7 +246,7 @@ find("clear").addEventListener("click", async () => {
     if (state.faults[name].length) await perform(actions.clearFaults(where));
   }
 });
-find("committed").addEventListener("change", render);
+find("committed").addEventListener("change", refresh);
 for (const button of document.querySelectorAll("[data-seconds]")) {
   button.addEventListener("click", () => perform(actions.passTime(Number(button.dataset.seconds))));
 }
@@ -222,8 +267,12 @@ addEventListener("hashchange", async () => {
   render();
   const moved = refresh();
   if (route().id) await moved;
-  find(route().id && state.order ? "order-title" : `${route().section}-title`).focus();
+  title().focus();
 });
+// What has the focus is never behind the footer.
+new ResizeObserver(([{ target }]) => {
+  document.documentElement.style.scrollPaddingBottom = `${target.offsetHeight + 8}px`;
+}).observe(document.querySelector("footer"));
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
 if (matchMedia("(max-width: 40rem)").matches) find("connection").open = false;
 render();

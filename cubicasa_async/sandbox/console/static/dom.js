@@ -41,7 +41,12 @@ export function list(id, items, key, render) {
     return node;
   });
   const kept = new Set(wanted);
-  for (const node of [...place.children]) if (!kept.has(node)) node.remove();
+  [...place.children].forEach((node, at) => {
+    if (kept.has(node)) return;
+    const next = wanted[Math.min(at, wanted.length - 1)];
+    if (node.contains(focused) && refocus === null && next) refocus = reachable(next).at(-1);
+    node.remove();
+  });
   wanted.forEach((node, at) => {
     if (place.children[at] !== node) place.insertBefore(node, place.children[at] ?? null);
   });
@@ -51,6 +56,7 @@ export function list(id, items, key, render) {
 
 export function when(seconds) {
   const moment = new Date(seconds * 1000);
+  if (Number.isNaN(moment.getTime())) return h("span", { class: "when" }, `at ${seconds} s`);
   const today = moment.toDateString() === new Date().toDateString();
   return h(
     "time",
@@ -59,4 +65,9 @@ export function when(seconds) {
   );
 }
 
-export const chip = (text, kind) => h("span", { class: `chip ${kind ?? text.toLowerCase()}` }, text);
+/** A mark in the colour of its kind; a status that is not known has no colour of its own. */
+export const chip = (text, kind) => h("span", { class: `chip ${kind ?? ""}`, title: text }, text);
+
+const COLOURED = ["New", "Draft", "Pending", "Ready", "Fixing"];
+
+export const status = (name) => chip(name || "no status", COLOURED.includes(name) ? name.toLowerCase() : "");

@@ -21,6 +21,7 @@ export function call(name, unnamed, named = {}) {
 
 function curl(method, url, headers, body) {
   const parts = ["curl", ...(method === "GET" ? [] : ["-X", method]), ...headers];
+  if (/[[\]{}]/.test(url)) parts.push("-g"); // brackets are no pattern
   if (body != null) parts.push("-H 'content-type: application/json'", "-d", quoted(JSON.stringify(body)));
   return [...parts, quoted(url)].join(" ");
 }
@@ -34,7 +35,8 @@ export function requestLines(facts, entry) {
   const key = facts.api_key
     ? `-H ${quoted(`api-key: ${facts.api_key}`)}`
     : '-H "api-key: $CUBICASA_API_KEY"';
-  const [path, query] = entry.path.split("?", 2);
+  const [path, ...rest] = entry.path.split("?");
+  const query = rest.join("?");
   const pairs = [...new URLSearchParams(query)].map((pair) => `(${pair.map(python).join(", ")})`);
   const parts = [python(entry.method), python(path)];
   if (pairs.length) parts.push(`query=[${pairs.join(", ")}]`);

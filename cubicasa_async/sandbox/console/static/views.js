@@ -1,6 +1,6 @@
 // How what there is looks.
 
-import { chip, find, h, list, say, when } from "./dom.js";
+import { chip, find, h, list, say, status, when } from "./dom.js";
 import { requestLines } from "./lines.js";
 
 const answer = (status) =>
@@ -8,12 +8,16 @@ const answer = (status) =>
 
 const copyButton = (label, text) => h("button", { type: "button", "data-text": text }, label);
 
+const long = (text) => h("span", { class: "long", tabindex: text.length > 400 ? 0 : null }, text);
+
+export const named = (order) => order.address || "no address";
+
 const some = (id, items) => (find(id).hidden = items > 0);
 
 export function orderRows(state, chosen) {
   const row = (order) =>
     h("a", { class: "whole", href: `#/orders/${order.id}` },
-      h("span", null, order.address), chip(order.status),
+      h("span", null, named(order)), status(order.status),
       h("span", { class: "small quiet" }, order.external_id ?? "no external id"),
       when(order.created_at));
   some("no-orders", list("rows", state.orders, (order) => order.id, row));
@@ -22,20 +26,20 @@ export function orderRows(state, chosen) {
     else link.removeAttribute("aria-current");
   }
   find("more-orders").hidden = state.matching <= state.orders.length;
-  say("more-orders", `The newest ${state.orders.length} of ${state.matching}. Search for others.`);
+  say("how-many", `The newest ${state.orders.length} of ${state.matching}.`);
 }
 
 export function order(facts, one) {
-  say("order-title", one.address);
+  say("order-title", named(one));
   const values = {
-    Status: chip(one.status),
+    Status: status(one.status),
     Id: h("code", null, one.id),
-    "External id": one.external_id,
-    Owner: one.owner_email,
+    "External id": one.external_id && long(one.external_id),
+    Owner: one.owner_email && long(one.owner_email),
     Package: [one.package_type ?? "base", ...one.add_ons].join(", "),
     Made: when(one.created_at),
     "First delivered": one.first_delivered_at && when(one.first_delivered_at),
-    Note: one.info,
+    Note: one.info && long(one.info),
   };
   const shown = Object.entries(values).filter(([, value]) => value);
   const place = find("order-facts");
@@ -48,17 +52,18 @@ export function order(facts, one) {
   find("scan").disabled = next !== "Pending";
   find("ready").disabled = next !== "Ready";
   find("edit").disabled = one.status !== "Ready";
+  find("unmoved").hidden = next !== null || one.status === "Ready";
   for (const control of find("change").elements) control.disabled = !["Ready", "Fixing"].includes(one.status);
 
   const numbered = one.changes.map((change, at) => ({ ...change, number: one.changes.length - at }));
   list("order-changes", numbered, (change) => change.number, (change) => [
-    when(change.time), " ", change.previous ? [chip(change.previous), " to "] : "made as ", chip(change.current),
+    when(change.time), " ", change.previous === null ? "made as " : [status(change.previous), " to "], status(change.current),
     change.product ? ` delivered ${change.product}` : "",
   ].flat());
   some("no-files", list("order-files", one.files, (file) => file.product + file.path, fileItem));
   some("no-requests", list("order-requests", one.change_requests, (item) => item.id, (item) => [
     when(item.created_at), " ", chip(item.status, item.status === "done" ? "good" : "pending"),
-    ` ${item.products.join(", ")}: ${item.text}`,
+    ` ${item.products.join(", ")}`, long(item.text),
   ]));
   some("no-order-calls", calls("order-calls", one.calls));
   some("no-order-ledger", entries("order-ledger", facts, one.ledger));
@@ -76,7 +81,7 @@ function fileItem(file) {
 export function calls(id, items) {
   return list(id, items, (item) => item.number, (item) => h("details", null,
     h("summary", null, ...[when(item.time), " ",
-      item.body.previous_status ? [chip(item.body.previous_status), " to "] : "", chip(item.body.current_status), " ",
+      item.body.previous_status ? [status(item.body.previous_status), " to "] : "", status(item.body.current_status), " ",
       item.attempt ? `attempt ${item.attempt} ` : "never left ", item.attempt ? answer(item.status) : chip("lost", "bad"),
       item.fault && item.attempt ? [" ", chip(item.fault, "bad")] : ""].flat()),
     h("p", null, "To ", h("code", null, item.url), ", order ",
@@ -101,14 +106,18 @@ export function entries(id, facts, items) {
   });
 }
 
-export function faults(state) {
-  const all = Object.entries(state.faults).flatMap(([where, found]) =>
-    found.map((fault, at) => ({ where, at, fault })));
-  const names = { api: "API", files: "file host", webhooks: "webhooks" };
-  list("fault-list", all, (item) => item.where + item.at, ({ where, fault }) => {
+const PLACES = { api: "the API", files: "the file host", webhooks: "webhooks" };
+
+export function faults(state, takeAway) {
+  const all = Object.entries(state.faults).flatMap(([where, found]) => found.map((one) => ({ where, ...one })));
+  list("fault-list", all, (item) => `${item.where} ${item.number}`, ({ where, number, hit, fault }) => {
     const { kind, ...rest } = fault;
     const words = Object.entries(rest).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
-    return [chip(kind, "bad"), ` ${names[where]}`, words.length ? `: ${words.join(", ")}` : ""];
+    const text = `${PLACES[where]}${words.length ? `: ${words.join(", ")}` : ""}`;
+    const effect = fault.times && hit >= fault.times ? "spent" : `hit ${hit}`;
+    return h("div", { class: "apart" },
+      h("span", null, chip(kind, "bad"), ` ${text} `, h("span", { class: "quiet" }, `(${effect})`)),
+      h("button", { type: "button", "aria-label": `Take away ${kind} of ${text}`, onclick: () => takeAway(where, number) }, "Take away"));
   });
   say("in-force", `In force: ${all.length}. Requests hit so far: ${state.hits}.`);
   find("clear").disabled = all.length === 0;
