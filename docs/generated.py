@@ -1,12 +1,14 @@
-"""Directives for what is made anew in each build: tables, and what the command says of itself."""
+"""What is made anew in each build: tables, what the command says of itself, and defaults."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import attrs
 import click
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.util import inspect
 from sphinx.util.docutils import SphinxDirective
 
 from cubicasa_async.cli.app import cubicasa
@@ -60,6 +62,40 @@ def _contexts(
                 yield from _contexts(found, context, below)
 
 
+def tell_defaults(*event: object) -> tuple[str, object] | None:
+    """The signature of an attrs class with its defaults, in place of how attrs looks them up."""
+    _app, _what, _name, described, _options, _signature, returned = event
+    if not (isinstance(described, type) and attrs.has(described)):
+        return None
+    defaults = {field.alias: _default(field) for field in attrs.fields(described)}
+    signature = inspect.signature(described.__init__, bound_method=True)
+    parameters = [
+        one
+        if one.default is one.empty
+        else one.replace(default=defaults.get(one.name, one.default))
+        for one in signature.parameters.values()
+    ]
+    told = signature.replace(parameters=parameters)
+    text = inspect.stringify_signature(
+        told, show_return_annotation=False, unqualified_typehints=True
+    )
+    return text, returned
+
+
+def _default(field: attrs.Attribute[object]) -> object:
+    made = field.default
+    if isinstance(made, attrs.Factory):  # type: ignore[arg-type] # a class, at run time
+        return _Derived() if made.takes_self else made.factory()
+    return made
+
+
+class _Derived:
+    """A default that follows from the other arguments."""
+
+    def __repr__(self) -> str:
+        return "..."
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Make the directives known."""
     for name, directive in (
@@ -68,4 +104,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
         ("command-help", CommandHelp),
     ):
         app.add_directive(name, directive)
+    app.connect("autodoc-process-signature", tell_defaults)
     return {"parallel_read_safe": True}

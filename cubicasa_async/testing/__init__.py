@@ -8,29 +8,45 @@ for one of its fixtures:
 `cubicasa_client`          an AsyncCubiCasa of it
 `sync_cubicasa_client`     a CubiCasa of it
 `cubicasa_env`             CUBICASA_API_KEY and CUBICASA_BASE_URL lead to it, for `from_env()`
+`cubicasa_variables`       these variables, for fixtures of your own that last longer than a test
 `cubicasa_runtime`         the sandbox's clock as clients take it, for those that you make yourself
 =========================  =======================================================================
 
 ::
 
+    import pytest
+
+    from cubicasa_async import AsyncCubiCasa, CubiCasaError, Outcome
+    from cubicasa_async.sandbox import Fault, Sandbox
+
+
+    @pytest.mark.asyncio
     async def test_a_lost_answer_is_unknown(
         cubicasa_sandbox: Sandbox, cubicasa_client: AsyncCubiCasa
     ) -> None:
         cubicasa_sandbox.faults.add(Fault("drop", phase="after_commit", times=1))
         with pytest.raises(CubiCasaError) as caught:
-            await cubicasa_client.drafts.create(...)
+            await cubicasa_client.drafts.create(
+                street="1 Main Street",
+                city="Springfield",
+                country="United States",
+                owner_email="photographer@example.com",
+            )
         assert caught.value.outcome is Outcome.UNKNOWN
 
 One sandbox runs per session (with pytest-xdist, per worker) on a free port and a thread of its own.
-Each test gets it as new: no state, no faults, the usual settings, the present time. Its address and
-key stay the same. A test fails if the host of the delivered files saw a key meanwhile.
+Each test that asks for it gets it as new: no state, no faults, the usual settings, the present
+time. Its address and key stay the same. A test fails if the host of the delivered files saw a key
+meanwhile.
 
 No fixture is a coroutine, so they serve synchronous tests as well as those of pytest-asyncio, in
-its strict and auto modes, and of anyio on asyncio.
+its strict and auto modes, and of anyio on asyncio. All belong to one test, except
+`cubicasa_variables`, which belongs to the session.
 
-The clients' pauses take no time. Between attempts and looks they move the sandbox's clock instead,
-so an order that a test waits for is to be moved before. What the network takes is real, as are the
-limits `timeout` and `connect_timeout`.
+The pauses of the two clients, and of those made with `runtime=cubicasa_runtime`, take no time.
+Between attempts and looks they move the sandbox's clock instead, so an order that a test waits for
+is to be moved before. What the network takes is real, as are the limits `timeout` and
+`connect_timeout`, and so is all that a client made by `from_env()` alone waits for.
 """
 
 from __future__ import annotations
@@ -52,6 +68,7 @@ __all__ = [
     "cubicasa_env",
     "cubicasa_runtime",
     "cubicasa_sandbox",
+    "cubicasa_variables",
     "sync_cubicasa_client",
 ]
 
@@ -85,9 +102,9 @@ def cubicasa_sandbox(_cubicasa_server: Server, request: pytest.FixtureRequest) -
         cubicasa_sandbox.world.add_order(status="Pending")
         cubicasa_sandbox.faults.add(Fault("status", status=503, times=1))
         cubicasa_sandbox.clock.advance(3600)
-        assert len(cubicasa_sandbox.ledger.created("drafts.create")) == 1
+        assert cubicasa_sandbox.ledger.created("drafts.create") == []
 
-    The test fails if the host of the files sees a key.
+    The test fails if the host of the files sees a key. It cannot be started or closed.
     """
     request.node.stash[_SERVER] = _cubicasa_server
     _cubicasa_server.sandbox.reset()
@@ -132,17 +149,28 @@ def sync_cubicasa_client(
         yield client
 
 
+@pytest.fixture(scope="session")
+def cubicasa_variables(_cubicasa_server: Server) -> Mapping[str, str]:
+    """CUBICASA_API_KEY and CUBICASA_BASE_URL as they lead to the sandbox, in the whole session.
+
+    They are set nowhere: this is for what is started once for many tests, such as a service in a
+    process of its own. The sandbox is as new only in tests that ask for `cubicasa_sandbox`.
+    """
+    return _variables(_cubicasa_server.sandbox)
+
+
+def _variables(sandbox: Sandbox) -> Mapping[str, str]:
+    return {"CUBICASA_API_KEY": sandbox.api_key, "CUBICASA_BASE_URL": sandbox.base_url}
+
+
 @pytest.fixture
 def cubicasa_env(cubicasa_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
     """Sets the environment that leads `from_env()`, and the command, to the sandbox.
 
     Gives the variables that it sets. CUBICASA_ENVIRONMENT is taken out.
     """
-    variables = {
-        "CUBICASA_API_KEY": cubicasa_sandbox.api_key,
-        "CUBICASA_BASE_URL": cubicasa_sandbox.base_url,
-    }
     monkeypatch.delenv("CUBICASA_ENVIRONMENT", raising=False)
+    variables = _variables(cubicasa_sandbox)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     return variables

@@ -17,7 +17,41 @@ from cubicasa_async.core.runtime import Runtime
 from cubicasa_async.sandbox import Clock, Sandbox
 from cubicasa_async.sync.portal import Portal
 
-__all__ = ["Server", "client_of_any_loop", "runtime_of"]
+__all__ = ["LastingSandbox", "Server", "client_of_any_loop", "runtime_of"]
+
+
+class LastingSandbox(Sandbox):
+    """A sandbox that no test starts or closes, as those that come after it need it."""
+
+    async def begin(self) -> None:
+        """Start it."""
+        await super().start()
+
+    async def end(self) -> None:
+        """Close it."""
+        await super().close()
+
+    async def start(self) -> None:
+        """Refused.
+
+        Raises:
+            RuntimeError: Always.
+        """
+        raise RuntimeError(
+            "The sandbox of the fixtures runs already, for all tests of the session. Use it as it "
+            "is, without `async with`; for one that is yours make a Sandbox()."
+        )
+
+    async def close(self) -> None:
+        """Refused.
+
+        Raises:
+            RuntimeError: Always.
+        """
+        raise RuntimeError(
+            "The sandbox of the fixtures serves all tests of the session and cannot be closed. To "
+            'have it down add the fault Fault("refuse", seconds=3600): the next test finds it up.'
+        )
 
 
 class Server:
@@ -31,14 +65,14 @@ class Server:
     """
 
     def __init__(self) -> None:
-        self.sandbox: Sandbox = Sandbox()
+        self.sandbox: LastingSandbox = LastingSandbox()
         self._leaks: list[str] = []
         self.sandbox.file_host.on_key = self._leaks.append
-        self._portal = Portal(self.sandbox)
+        self._portal = Portal()
         try:
-            self.run(self.sandbox.start())
+            self.run(self.sandbox.begin())
         except BaseException:
-            self.close()
+            self._portal.close()
             raise
 
     def run(self, coroutine: Coroutine[Any, Any, object]) -> None:
@@ -53,7 +87,10 @@ class Server:
 
     def close(self) -> None:
         """Close the sandbox and end the thread."""
-        self._portal.close()
+        try:
+            self.run(self.sandbox.end())
+        finally:
+            self._portal.close()
 
 
 def runtime_of(clock: Clock) -> Runtime:

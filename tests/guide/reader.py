@@ -30,9 +30,13 @@ from tests.support.waiting import until
 SERVERS: Final = {"uvicorn", "flask", "celery"}
 """Programs of others that serve what a page shows; the tests of these pages stand for them."""
 
+USUAL: Final = "127.0.0.1:8378"
+"""Where `webhooks listen` listens if no port is given."""
+
 _LASTING: Final = {("sandbox",), ("webhooks", "listen"), ("webhooks", "handle")}
 _READY: Final = re.compile(r"Ctrl-C ends it|^Listening on|^Handling events", re.MULTILINE)
-_INSTALL: Final = re.compile(r"cubicasa-async\[([a-z,]+)\] @ git\+file:///path/to/your/clone")
+# Without git+, as pip before 24.1 takes no such URL, and that is what Python 3.11 comes with.
+_INSTALL: Final = re.compile(r"cubicasa-async\[([a-z,]+)\] @ file:///path/to/your/clone")
 
 
 class Reader:
@@ -52,7 +56,7 @@ class Reader:
 
     def __init__(self, directory: Path, sandbox: Sandbox, patch: pytest.MonkeyPatch) -> None:
         self.directory = directory
-        self.environ: dict[str, str] = environment(sandbox, WITH_SANDBOX="1")
+        self.environ: dict[str, str] = environment(sandbox)
         self.served: list[list[str]] = []
         self.texts: list[str] = []
         self.lasting: dict[tuple[str, ...], Child] = {}
@@ -66,8 +70,9 @@ class Reader:
         command.write_text(f'#!/bin/sh\nexec {sys.executable} -m cubicasa_async.cli "$@"\n')
         command.chmod(0o755)
         self.export("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
-        for name in ("CUBICASA_API_KEY", "CUBICASA_BASE_URL", "WITH_SANDBOX"):
+        for name in ("CUBICASA_API_KEY", "CUBICASA_BASE_URL"):
             self.export(name, self.environ[name])
+        patch.setenv("WITH_SANDBOX", "")  # also what a page exports is gone afterwards
         patch.chdir(directory)
         patch.setattr(sys, "path", [str(directory), *sys.path])
 
@@ -143,7 +148,7 @@ class Reader:
         words = shlex.split(line.removeprefix("$ "))
         match words:
             case ["cubicasa", *arguments]:
-                await self.run(*arguments)
+                await self.run(*(self._where_it_is(one) for one in arguments))
             case ["export", *_]:
                 await self._export(line)
             case ["chmod", "+x", file]:
@@ -164,6 +169,13 @@ class Reader:
         result = await run(*arguments, environ=self.environ, cwd=self.directory)
         assert result.code == 0, (arguments, result.code, result.out, result.err)
         return result
+
+    def _where_it_is(self, argument: str) -> str:
+        """The usual port is not asked for here, since several tests may run at once."""
+        listening = self.lasting.get(("webhooks", "listen"))
+        if listening is None or USUAL not in argument:
+            return argument
+        return argument.replace(USUAL, listening_at(listening))
 
     async def _begin(self, arguments: tuple[str, ...], name: tuple[str, ...]) -> None:
         port = [] if name == ("webhooks", "handle") else ["--port", "0"]
@@ -193,6 +205,11 @@ class Reader:
             await self.run("orders", "mirror", place.name)
         with closing(sqlite3.connect(place)) as mirror:
             mirror.execute(block.text).fetchall()
+
+
+def listening_at(child: Child) -> str:
+    """Where `webhooks listen` listens: the address and the port."""
+    return child.errors.partition("Listening on http://")[2].partition("/")[0]
 
 
 @asynccontextmanager

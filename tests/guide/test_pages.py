@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
 
+from cubicasa_async.cli.app import cubicasa
 from cubicasa_async.sandbox import Sandbox
 from tests.guide.pages import DOCS, PAGES, Block, blocks
 from tests.guide.reader import Reader
-from tests.support.commands import environment, run
+from tests.testing.support import only_with, run_pytest
 
 READ = [
     "howto/notebook.md",
@@ -37,6 +40,45 @@ SERVED = [
 
 def test_no_page_has_anything_that_is_not_run() -> None:
     assert sorted(READ + SERVED) == [page for page in PAGES if blocks(page)]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_program_is_written_in_a_way_that_is_not_found(page: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    fences = re.findall(r"^.*(?:```|~~~).*$", text, re.MULTILINE)
+    for opening, closing in zip(fences[::2], fences[1::2], strict=True):
+        assert re.fullmatch(r"```[\w{}-]+( \S+)?", opening), opening
+        assert closing == "```"
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^(?: {4}|\t).*$", prose, re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_that_a_sentence_names_are_there(page: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    for said in re.findall(r"`(cubicasa [^`]*)`", prose):
+        for part in re.split(r"&&", said):
+            assert not unknown_words(shlex.split(part)[1:]), said
+
+
+def unknown_words(words: list[str]) -> list[str]:
+    """What is neither a command nor one of its options. What is given to it may be anything."""
+    command: click.Command = cubicasa
+    for number, word in enumerate(words):
+        if isinstance(command, click.Group):
+            found = command.get_command(click.Context(command), word)
+            if found is None:
+                return words[number:]
+            command = found
+    options = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+    return [word for word in words if word.startswith("-") and word not in options]
+
+
+def test_control_a_command_that_is_not_there_is_noticed() -> None:
+    assert unknown_words(["drafts", "import", "listings.csv", "--update"]) == []
+    assert unknown_words(["drafts", "imports"]) == ["imports"]
+    assert unknown_words(["orders", "mirror", "--nothing"]) == ["--nothing"]
 
 
 def test_the_guide_speaks_of_nothing_inside() -> None:
@@ -65,17 +107,14 @@ async def test_several_machines_may_share_a_job(
     assert {name: len(found) for name, found in drafts.items()} == {"M-1": 1, "M-2": 1, "M-3": 1}
 
 
-async def test_the_tests_that_the_guide_shows_pass(reader: Reader) -> None:
-    for block in blocks("testing.md"):
-        if block.file is not None:
-            reader.put(block)
-    result = await run(
-        *("-q", "-p", "cubicasa_async.testing", "-p", "no:cacheprovider", "-W", "error"),
-        program=("-m", "pytest"),
-        environ=environment(None, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"),
-        cwd=reader.directory,
-    )
-    assert (result.code, "5 passed" in result.out) == (0, True), result.out + result.err
+def test_the_tests_that_the_guide_shows_pass(tmp_path: Path) -> None:
+    (shown,) = (block for block in blocks("testing.md") if block.file is not None)
+    (tmp_path / str(shown.file)).write_text(shown.text, encoding="utf-8")
+    conftest = only_with("cubicasa-async[testing]")
+    (tmp_path / "conftest.py").write_text(conftest, encoding="utf-8")
+    run = run_pytest(tmp_path, "-W", "error", plugins=())
+    tests = set(re.findall(r"^def (test_\w+)", shown.text, re.MULTILINE))
+    assert run.named("PASSED") == run.outcomes.keys() == tests, run.text
 
 
 async def test_control_what_does_not_work_is_noticed(reader: Reader) -> None:

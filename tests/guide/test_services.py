@@ -21,9 +21,10 @@ from aiohttp import web
 from cubicasa_async.delivery import Inbox
 from cubicasa_async.sandbox import Fault, Order, Sandbox
 from tests.guide.pages import blocks
-from tests.guide.reader import Reader
+from tests.guide.reader import Reader, listening_at
 from tests.support.waiting import until
 from tests.support.wsgi import django_application, serving
+from tests.testing.support import run_pytest
 
 SECRET = "0123456789abcdef-of-the-guide"
 LISTING = {
@@ -139,6 +140,15 @@ async def test_flask(shown: Any, reader: Reader, sandbox: Sandbox) -> None:
         await delivers(sandbox, reader, f"{origin}/cubicasa/{SECRET}")
 
 
+def test_the_tests_of_the_flask_application_pass(tmp_path: Path) -> None:
+    for block in blocks("howto/flask.md"):
+        if block.file is not None:
+            (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+    run = run_pytest(tmp_path, "-W", "error", plugins=())
+    tests = {"test_a_listing_becomes_one_draft", "test_a_lost_answer_is_told"}
+    assert run.named("PASSED") == run.outcomes.keys() == tests, run.text
+
+
 async def test_django(shown: Any, reader: Reader, sandbox: Sandbox) -> None:
     page = "howto/django.md"
     await reader.follow(page)
@@ -154,6 +164,7 @@ async def test_django(shown: Any, reader: Reader, sandbox: Sandbox) -> None:
 
 
 async def test_aiohttp(shown: Any, reader: Reader, sandbox: Sandbox) -> None:
+    reader.export("WITH_SANDBOX", "1")
     runner = web.AppRunner(shown("delivery.md", "receiver").app, access_log=None)
     await runner.setup()
     try:
@@ -166,11 +177,17 @@ async def test_aiohttp(shown: Any, reader: Reader, sandbox: Sandbox) -> None:
 
 async def test_the_command_listens_and_delivers(reader: Reader, sandbox: Sandbox) -> None:
     await reader.follow("delivery.md")
+    assert list(reader.directory.glob("files/*/*.pdf"))  # of the program that fetches plans
     assert all(len(found) == 1 for found in sandbox.ledger.by_external_id().values())
-    listening = reader.lasting["webhooks", "listen"]
-    base = listening.errors.partition("Listening on ")[2].split()[0].rstrip(",")
+    url = f"http://{listening_at(reader.lasting['webhooks', 'listen'])}/cubicasa"
+    assert url in str(calls_set(sandbox))
     secret = reader.environ["CUBICASA_WEBHOOK_SECRET"]
-    await delivers(sandbox, reader, f"{base.partition('/…')[0].rstrip('/')}/{secret}")
+    await delivers(sandbox, reader, f"{url}/{secret}")
+
+
+def calls_set(sandbox: Sandbox) -> list[object]:
+    """Which URLs were registered, one after another."""
+    return [entry.body["webhook_urls"] for entry in sandbox.ledger.of("webhooks.update")]
 
 
 async def test_celery(shown: Any, reader: Reader, sandbox: Sandbox, postgres_url: str) -> None:

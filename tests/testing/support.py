@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import attrs
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.support.commands import environment
 
@@ -16,6 +21,7 @@ HERE = Path(__file__).parent
 ASYNCIO = "pytest_asyncio.plugin"
 ANYIO = "anyio.pytest_plugin"
 XDIST = "xdist.plugin"
+OURS = "cubicasa-async"
 
 
 @attrs.frozen
@@ -63,3 +69,46 @@ def run_pytest(place: Path, *arguments: str, plugins: tuple[str, ...] = (ASYNCIO
     for outcome, name in re.findall(r"^(PASSED|FAILED|ERROR) \S*::(\w+)", text, re.MULTILINE):
         outcomes.setdefault(name, set()).add(outcome)
     return Run(outcomes, text)
+
+
+def only_with(*wanted: str) -> str:
+    """A conftest that takes out what our extras bring, but for what these requirements bring."""
+    others = brought_by([f"{OURS}[all]"]) - brought_by(wanted)
+    away = sorted(
+        module
+        for module, brought in metadata.packages_distributions().items()
+        if others & {canonicalize_name(name) for name in brought}
+    )
+    return f"import sys\n\nsys.modules.update(dict.fromkeys({away!r}))\n"
+
+
+def brought_by(wanted: Iterable[str]) -> set[str]:
+    """The names of all packages that are installed with these requirements."""
+    found: set[tuple[str, str]] = set()
+    left = [Requirement(one) for one in wanted]
+    while left:
+        one = left.pop()
+        for extra in ("", *one.extras):
+            if (one.name, extra) not in found:
+                found.add((one.name, extra))
+                left += [
+                    need
+                    for need in _needs_of(one.name)
+                    if need.marker is None or need.marker.evaluate({"extra": extra})
+                ]
+    return {canonicalize_name(name) for name, _ in found}
+
+
+@cache
+def _needs_of(name: str) -> list[Requirement]:
+    if name != OURS:
+        try:
+            return [Requirement(one) for one in metadata.requires(name) or ()]
+        except metadata.PackageNotFoundError:  # not for this platform
+            return []
+    text = (HERE.parents[1] / "pyproject.toml").read_text("utf-8")
+    project = tomllib.loads(text)["project"]
+    needs = [Requirement(one) for one in project["dependencies"]]
+    for extra, more in project["optional-dependencies"].items():
+        needs += [Requirement(f"{one} ; extra == {extra!r}") for one in more]
+    return needs

@@ -54,7 +54,9 @@ def ran_naively(tmp_path_factory: pytest.TempPathFactory) -> Run:
         "test_several_loops",
         "test_synchronous",
         "test_from_env",
+        "test_what_lasts",
         "test_unittest",
+        "test_unittest_on_its_own_loop",
     ],
 )
 def test_the_fixtures_serve_each_kind_of_test(ran: Run, name: str) -> None:
@@ -62,7 +64,13 @@ def test_the_fixtures_serve_each_kind_of_test(ran: Run, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["test_finds_it_as_new", "test_finds_it_at_the_same_address", "test_finds_it_up_again"]
+    "name",
+    [
+        "test_finds_it_as_new",
+        "test_finds_it_at_the_same_address",
+        "test_cannot_close_it",
+        "test_finds_it_up_again",
+    ],
 )
 def test_each_test_gets_the_sandbox_as_new(ran: Run, name: str) -> None:
     assert ran.outcomes[name] == {"PASSED"}, ran.text

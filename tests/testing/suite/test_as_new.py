@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from typing import Any
@@ -74,6 +75,13 @@ def said(part: object) -> dict[str, object]:
 def test_finds_it_at_the_same_address(cubicasa_sandbox: Sandbox) -> None:
     sandbox = cubicasa_sandbox
     assert addresses == [(sandbox.base_url, sandbox.file_host.origin, sandbox.api_key)]
+
+
+def test_cannot_close_it(cubicasa_sandbox: Sandbox) -> None:
+    with pytest.raises(RuntimeError, match=r"cannot be closed.*Fault"):
+        asyncio.run(cubicasa_sandbox.close())
+    with pytest.raises(RuntimeError, match=r"runs already.*Sandbox\(\)"):
+        asyncio.run(cubicasa_sandbox.start())
 
 
 def test_takes_it_down(cubicasa_sandbox: Sandbox, sync_cubicasa_client: CubiCasa) -> None:

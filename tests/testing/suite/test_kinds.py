@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import unittest
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -66,6 +66,20 @@ def test_from_env(cubicasa_sandbox: Sandbox, cubicasa_env: Mapping[str, str]) ->
     assert cubicasa_sandbox.ledger.created("drafts.create") == [order.id]
 
 
+@pytest.fixture(scope="session")
+def lasting(cubicasa_variables: Mapping[str, str]) -> Iterator[CubiCasa]:
+    with CubiCasa(
+        cubicasa_variables["CUBICASA_API_KEY"], base_url=cubicasa_variables["CUBICASA_BASE_URL"]
+    ) as client:
+        yield client
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_what_lasts(cubicasa_sandbox: Sandbox, lasting: CubiCasa, number: int) -> None:
+    order = lasting.drafts.create(**DRAFT)
+    assert cubicasa_sandbox.ledger.created("drafts.create") == [order.id]
+
+
 class TestCase(unittest.TestCase):
     @pytest.fixture(autouse=True)
     def furnish(self, cubicasa_sandbox: Sandbox, sync_cubicasa_client: CubiCasa) -> None:
@@ -74,3 +88,13 @@ class TestCase(unittest.TestCase):
     def test_unittest(self) -> None:
         order = self.client.drafts.create(**DRAFT)
         assert self.sandbox.ledger.created("drafts.create") == [order.id]
+
+
+class TestCaseOfItsOwnLoop(unittest.IsolatedAsyncioTestCase):
+    @pytest.fixture(autouse=True)
+    def furnish(self, cubicasa_sandbox: Sandbox, cubicasa_client: AsyncCubiCasa) -> None:
+        self.sandbox, self.client = cubicasa_sandbox, cubicasa_client
+
+    async def test_unittest_on_its_own_loop(self) -> None:
+        order_id = await create(self.client)
+        assert self.sandbox.ledger.created("drafts.create") == [order_id]
