@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -315,8 +316,11 @@ class TestAServer:
                 await connection.execute(insert(THINGS), [{"id": "a"}])
                 await put(other, "a")
 
-        monkeypatch.setattr(database, "_IDLE", 0.2)
-        async with Store(server_schema, SCHEMA) as silent, Store(server_schema, SCHEMA) as store:
+        async with AsyncExitStack() as stack:
+            with monkeypatch.context() as patched:
+                patched.setattr(database, "_IDLE", 0.5)
+                silent = await stack.enter_async_context(Store(server_schema, SCHEMA))
+            store = await stack.enter_async_context(Store(server_schema, SCHEMA))
             with pytest.raises(StoreError, match="What was written before is safe"):
                 await fall_silent(silent, store)
             assert await count(silent) == 1
@@ -324,9 +328,9 @@ class TestAServer:
     async def test_a_reader_may_take_any_time(
         self, server_schema: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(database, "_IDLE", 0.01)
+        monkeypatch.setattr(database, "_IDLE", 0.5)
         async with Store(server_schema, SCHEMA) as store, store.reading() as connection:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.7)
             assert (await connection.execute(select(THINGS))).all() == []
 
     async def test_tables_live_beside_those_of_others(self, server_schema: str) -> None:
