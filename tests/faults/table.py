@@ -1,6 +1,6 @@
 """The matrix as a table: `python -m tests.faults.table` writes it anew.
 
-The whole of it is TABLE.md beside this module; a condensed form stands in the README.
+The whole of it is TABLE.md beside this module; the guide has a condensed form, too.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from tests.faults.cells import CELLS
 from tests.faults.run import Row, observe
 
 TABLE: Final = Path(__file__).with_name("TABLE.md")
-README: Final = Path(__file__).parents[2] / "README.md"
-OPENING, CLOSING = "<!-- faults -->", "<!-- end of faults -->"
 
 Rows = Mapping[tuple[str, str], Sequence[str]]
 """What came of each call, by group and name of the cell."""
@@ -111,12 +109,6 @@ def _in_words(texts: Iterable[str]) -> str:
     return f"{said}, repeated in part" if True in repeats else said
 
 
-def in_readme(text: str) -> str:
-    """The condensed table as the README has it."""
-    _, _, rest = text.partition(f"{OPENING}\n")
-    return rest.partition(f"\n{CLOSING}")[0]
-
-
 async def _observe_all() -> dict[tuple[str, str], Sequence[str]]:
     rows: dict[tuple[str, str], Sequence[str]] = {}
     for cell in PUBLISHED:
@@ -128,13 +120,8 @@ async def _observe_all() -> dict[tuple[str, str], Sequence[str]]:
 
 
 def main() -> None:
-    """Make all runs, and write the table and its condensed form."""
-    rows = asyncio.run(_observe_all())
-    TABLE.write_text(render(rows), encoding="utf-8")
-    readme = README.read_text(encoding="utf-8")
-    old = f"{OPENING}\n{in_readme(readme)}\n{CLOSING}"
-    new = f"{OPENING}\n{condensed(rows)}\n{CLOSING}"
-    README.write_text(readme.replace(old, new), encoding="utf-8")
+    """Make all runs, and write the table."""
+    TABLE.write_text(render(asyncio.run(_observe_all())), encoding="utf-8")
 
 
 if __name__ == "__main__":
