@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from io import TextIOWrapper
 
@@ -9,13 +10,43 @@ from io import TextIOWrapper
 def main() -> None:
     """Run the command; exits with its code."""
     try:
+        sys.exit(_run())
+    except KeyboardInterrupt:  # while it was being loaded
+        sys.exit(130)
+    except OSError as exc:
+        print(  # noqa: T201 # click may be what is broken
+            f"Error: {exc.strerror or exc}. What was asked of the service may have been done.",
+            file=sys.stderr,
+        )
+        sys.exit(4)
+
+
+def _run() -> int:
+    try:
+        import click
+
         from cubicasa_async.cli.app import cubicasa
     except ModuleNotFoundError as exc:
         sys.exit(
             f"The command needs the package {exc.name!r}, which is not installed.\n"
             "Install it with: python -m pip install 'cubicasa-async[all]'"
         )
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a letter that the output cannot hold is escaped
+    _open_streams()
+    try:
+        return cubicasa.main(prog_name="cubicasa", standalone_mode=False) or 0
+    except click.ClickException as exc:
+        exc.show()
+        return exc.exit_code
+    except click.Abort:
+        click.echo("Interrupted.", err=True)
+        return 130
+
+
+def _open_streams() -> None:
+    """Make sure that all can be written, whether anybody reads it or not."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif isinstance(stream, TextIOWrapper):  # letters that it cannot hold are escaped
             stream.reconfigure(errors="backslashreplace")
-    cubicasa(prog_name="cubicasa")

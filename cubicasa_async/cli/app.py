@@ -7,15 +7,10 @@ import click
 from cubicasa_async._version import __version__
 from cubicasa_async.cli.common import Target
 from cubicasa_async.cli.late import LateGroup, Leaf
+from cubicasa_async.cli.options import profile_names
 from cubicasa_async.cli.tree import COMMANDS
 
 ENVIRONMENTS = ("production", "qa")
-
-
-def _profile_names(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
-    from cubicasa_async.cli.profile_file import names
-
-    return [name for name in names() if name.startswith(incomplete)]
 
 
 def _made(name: str, leaf: Leaf) -> click.Command:
@@ -34,7 +29,7 @@ def _made(name: str, leaf: Leaf) -> click.Command:
 @click.option(
     "--profile",
     metavar="NAME",
-    shell_complete=_profile_names,
+    shell_complete=profile_names,
     help="Use what `cubicasa profiles set NAME` wrote down. CUBICASA_PROFILE.",
 )
 @click.option(

@@ -9,12 +9,11 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import INCOMPLETE, Target, runs
 from cubicasa_async.cli.options import json_option
+from cubicasa_async.cli.tables import Rows, count, print_rows
 from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.core.file_names import safe_name
 from cubicasa_async.delivery.asset_outcomes import (
@@ -50,9 +49,7 @@ async def list_(target: Target, *, order_id: str, as_json: bool) -> None:
         for asset in order.assets():
             output.json_line({**_fields(asset, order.id), "url": asset.url})
         return
-    console = Console()
-    console.print(_asset_table(order.assets()))
-    console.print(f"{len(order.assets())} assets.", highlight=False)
+    print_rows(_asset_table(order.assets()), f"{count(len(order.assets()), 'asset')}.")
 
 
 @click.command("download")
@@ -173,7 +170,7 @@ class _Report:
         self._as_json = as_json
         self._counts: Counter[str] = Counter()
         self._bytes = 0
-        self._table = _table("order", "file", "outcome", "message")
+        self._rows: list[tuple[str, ...]] = []
 
     @property
     def code(self) -> int:
@@ -188,7 +185,7 @@ class _Report:
             output.json_line(_outcome_fields(outcome))
         elif outcome.note or isinstance(outcome, Replaced):
             note = outcome.note or f"the former version is {_former(outcome)}"
-            self._row(outcome.order_id, outcome.asset.name, outcome.kind, note)
+            self._rows.append((outcome.order_id, outcome.asset.name, outcome.kind, note))
 
     def unreadable(self, order_id: str, message: str) -> None:
         self._counts[_UNREADABLE] += 1
@@ -196,7 +193,7 @@ class _Report:
             line = {"type": "order", "order_id": order_id, "outcome": _UNREADABLE}
             output.json_line({**line, "message": message})
         else:
-            self._row(order_id, "-", _UNREADABLE, message)
+            self._rows.append((order_id, "-", _UNREADABLE, message))
 
     def would(
         self, order: Order, place: Path, products: tuple[str, ...], formats: tuple[str, ...]
@@ -212,26 +209,22 @@ class _Report:
             for asset in chosen:
                 output.json_line({**_fields(asset, order.id), "path": str(place / asset.name)})
         else:
-            console = Console()
-            console.print(_asset_table(chosen))
-            text = f"{len(chosen)} files would be in {output.shown_path(place)}."
-            console.print(text, soft_wrap=True, markup=False, highlight=False)
+            files = count(len(chosen), "file")
+            print_rows(_asset_table(chosen), f"{files} would be in {output.shown_path(place)}.")
 
     def print(self, console: Console, *, orders: int) -> None:
         if self._as_json:
             line = {"type": "summary", "orders": orders, "outcomes": dict(self._counts)}
             output.json_line({**line, "bytes": self._bytes})
-        elif self._table.row_count:
-            console.print(self._table)
+        elif self._rows:
+            headings = ("order", "file", "outcome", "message")
+            console.print(Rows(headings, self._rows, folds=("file", "message")))
         kinds = [kind.kind for kind in KINDS if self._counts[kind.kind]]
         if self._counts[_UNREADABLE]:
             kinds.append(_UNREADABLE)
         counted = ", ".join(f"{self._counts[kind]} {kind}" for kind in kinds) or "nothing delivered"
-        plural = "order" if orders == 1 else "orders"
-        console.print(f"Of {orders} {plural}: {counted}; {self._bytes} bytes.", highlight=False)
-
-    def _row(self, *cells: str) -> None:
-        self._table.add_row(*map(Text, cells))
+        text = f"Of {count(orders, 'order')}: {counted}; {count(self._bytes, 'byte')}."
+        console.print(text, highlight=False)
 
 
 def _fields(asset: Asset, order_id: str) -> dict[str, Any]:
@@ -263,10 +256,9 @@ def _former(outcome: AssetOutcome) -> str | None:
     return None if former is None else str(former)
 
 
-def _asset_table(found: Iterable[Asset]) -> Table:
-    table = _table("product", "format", "floor", "dimensions", "name", "from")
-    for asset in found:
-        cells = (
+def _asset_table(found: Iterable[Asset]) -> Rows:
+    rows = [
+        (
             asset.product,
             asset.format or "-",
             str(asset.floor or "-"),
@@ -274,12 +266,7 @@ def _asset_table(found: Iterable[Asset]) -> Table:
             asset.name,
             shown_url(asset.url),
         )
-        table.add_row(*map(Text, cells))
-    return table
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
+        for asset in found
+    ]
+    headings = ("product", "format", "floor", "dimensions", "name", "from")
+    return Rows(headings, rows, cut="from")

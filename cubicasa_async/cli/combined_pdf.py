@@ -9,7 +9,7 @@ import click
 
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import UNUSABLE, Target, runs
-from cubicasa_async.cli.options import json_option
+from cubicasa_async.cli.options import file_names, json_option
 from cubicasa_async.core.file_names import safe_name
 from cubicasa_async.errors import ConfigError
 
@@ -21,6 +21,7 @@ from cubicasa_async.errors import ConfigError
     "--output",
     "place",
     metavar="FILE",
+    shell_complete=file_names,
     help="Where the PDF goes; - is standard output. Default: ORDER_ID.pdf here.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there.")

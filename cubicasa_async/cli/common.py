@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
+_CORRECTED = " The command's --help says how to correct it."
 INCOMPLETE, UNUSABLE, REFUSED, NO_ANSWER, INTERRUPTED = 1, 2, 3, 4, 130
 
 
@@ -80,9 +80,10 @@ def runs(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[P, N
         said: set[str] = set()
 
         def say(message: Warning | str, *_: Any, **__: Any) -> None:
-            if str(message) not in said:
-                said.add(str(message))
-                click.echo(f"Note: {message}", err=True)
+            text, advice, _python = str(message).partition(" If the server does not know it,")
+            if text not in said:
+                said.add(text)
+                click.echo(f"Note: {text}{advice and _CORRECTED}", err=True)
 
         try:
             with warnings.catch_warnings():
@@ -92,11 +93,8 @@ def runs(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[P, N
         except CubiCasaError as exc:
             click.echo(f"Error: {exc}", err=True)
             code = exit_code(exc)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, click.Abort):  # click's own is of a question
             click.echo("Interrupted.", err=True)
-            code = INTERRUPTED
-        except BrokenPipeError:  # whoever read the output has gone
-            sys.stderr.close()
             code = INTERRUPTED
         raise SystemExit(code or 0)
 

@@ -9,12 +9,11 @@ from pathlib import Path
 import attrs
 import click
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import INCOMPLETE, Target, exit_code
 from cubicasa_async.cli.settings import KEY, PROFILE, Settings, settled
+from cubicasa_async.cli.tables import Facts, Rows, count, print_rows
 from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.config import Secret
 from cubicasa_async.errors import ConfigError
@@ -89,7 +88,7 @@ def _in_force(found: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
                 yield attrs.evolve(check, value=f"{check.value} ({found.address.source})")
             case "proxy" if found.proxy:
                 yield _proxy(found, environ)
-            case "TLS":
+            case "TLS" if config.base_url.scheme == "https":
                 yield _certificates(check, environ)
             case _:
                 yield check
@@ -135,7 +134,7 @@ def _certificates(check: Check, environ: Mapping[str, str]) -> Check:
 def _tell(checks: Iterable[Check], as_json: bool) -> int:
     """Print what was looked at and what is wrong; gives the exit code."""
     code = 0
-    table = _table("what", "in force")
+    seen: dict[str, str] = {}
     faults: list[Check] = []
     for check in checks:
         if check.fault:
@@ -144,9 +143,9 @@ def _tell(checks: Iterable[Check], as_json: bool) -> int:
         if as_json:
             output.json_line(_check_fields(check))
         else:
-            table.add_row(Text(check.name), Text(check.value))
+            seen[check.name] = check.value
     if not as_json:
-        Console().print(table)
+        Console().print(Facts(seen))
     for check in faults:
         click.echo(f"Error: {check.fault} {check.advice}", err=True)
     if not as_json and not faults:
@@ -169,13 +168,12 @@ def _print_report(report: Report, as_json: bool) -> None:
         for fields in _report_fields(report):
             output.json_line(fields)
         return
-    table = _table("fact", "grade before", "seen", "verdict")
-    for finding in report.findings:
-        cells = (finding.fact, finding.grade.value, finding.seen, finding.verdict.value)
-        table.add_row(*map(Text, cells))
-    console = Console()
-    console.print(table)
-    console.print(f"{report.calls} calls were made.", highlight=False)
+    rows = [
+        (finding.fact, finding.grade.value, finding.seen, finding.verdict.value)
+        for finding in report.findings
+    ]
+    table = Rows(("fact", "grade before", "seen", "verdict"), rows, folds=("fact", "seen"))
+    print_rows(table, f"{count(report.calls, 'call')} made.")
 
 
 def _report_fields(report: Report) -> Iterator[dict[str, str | int | None]]:
@@ -189,10 +187,3 @@ def _report_fields(report: Report) -> Iterator[dict[str, str | int | None]]:
         }
     reading = report.reading.value if report.reading else None
     yield {"type": "summary", "reading": reading, "calls": report.calls}
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table

@@ -17,8 +17,9 @@ from cubicasa_async.bulk.journals import journal_at
 from cubicasa_async.bulk.outcomes import KINDS
 from cubicasa_async.bulk.rejected import RejectedRows
 from cubicasa_async.cli import dry_runs, job_status, output
+from cubicasa_async.cli.asking import is_confirmed
 from cubicasa_async.cli.common import UNUSABLE, Target, runs
-from cubicasa_async.cli.options import is_confirmed, json_option
+from cubicasa_async.cli.options import file_names, json_option
 from cubicasa_async.cli.reporting import Report
 from cubicasa_async.cli.stopping import stopping
 
@@ -51,6 +52,7 @@ _JOB = (
     click.option(
         "--journal",
         metavar="FILE|URL",
+        shell_complete=file_names,
         help="The job's record: a file, or a PostgreSQL database by its URL. Default: FILE with "
         ".journal behind it.",
     ),
@@ -236,7 +238,7 @@ def _may_delete(gone: int, *, yes: bool) -> bool:
 
 
 @click.command("status")
-@click.argument("journal", metavar="JOURNAL")
+@click.argument("journal", metavar="JOURNAL", shell_complete=file_names)
 @json_option
 @runs
 async def status(*, journal: str, as_json: bool) -> None:
@@ -252,7 +254,7 @@ async def status(*, journal: str, as_json: bool) -> None:
     if output.wants_json(as_json):
         output.json_line(job_status.fields(found))
     else:
-        Console().print(job_status.table(found))
+        Console().print(job_status.facts(found))
 
 
 def _pairs(texts: tuple[str, ...], form: str) -> dict[str, str]:

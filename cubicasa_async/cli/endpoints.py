@@ -36,7 +36,8 @@ def endpoints(*, as_markdown: bool, as_json: bool) -> None:
     second thing (create), or one that costs money (purchase). The grade says how the operation is
     known: read in the vendor's documentation, observed live, or inferred and perhaps wrong.
     """
-    from cubicasa_async.cli import output, records
+    from cubicasa_async.cli import output
+    from cubicasa_async.cli.tables import Rows, print_rows
 
     if as_markdown:
         click.echo(markdown())
@@ -44,4 +45,4 @@ def endpoints(*, as_markdown: bool, as_json: bool) -> None:
         for row in rows():
             output.json_line(dict(zip(_HEADINGS, row, strict=True)))
     else:
-        records.print_table(_HEADINGS, rows())
+        print_rows(Rows(_HEADINGS, rows(), folds=("path",)))

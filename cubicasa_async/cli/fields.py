@@ -11,6 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddic
 import attrs
 import click
 
+from cubicasa_async.cli.options import one_of
 from cubicasa_async.core.values import OpenEnum, Unset
 from cubicasa_async.resources.order import Product
 
@@ -65,11 +66,8 @@ class Field:
             multiple=self.kind is tuple,
             metavar="yes|no" if self.kind is bool else None,
             help=text,
-            shell_complete=self._completed,
+            shell_complete=one_of(self.known),
         )
-
-    def _completed(self, _: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
-        return [text for text in self.known if text.startswith(incomplete)]
 
 
 def fields_of(cls: type, method: Callable[..., Any]) -> Iterator[Field]:

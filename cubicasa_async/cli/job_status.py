@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
 from cubicasa_async.bulk.journal import State
 from cubicasa_async.bulk.status import JobStatus, read_status
+from cubicasa_async.cli.tables import Facts
 
 _WORDS = {
     State.CREATED: "made by this job",
@@ -53,32 +51,24 @@ def fields(status: JobStatus) -> dict[str, Any]:
     }
 
 
-def table(status: JobStatus) -> Table:
+def facts(status: JobStatus) -> Facts:
     """The state of a job for people."""
-    lines = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    lines.add_column(overflow="fold")
-    lines.add_column(overflow="fold")
-
-    def line(what: str, value: object) -> None:
-        lines.add_row(Text(what), Text(str(value)))
-
-    line("journal", status.place)
-    line("target", status.target or "-")
+    lines = {"journal": status.place, "target": status.target or "-"}
     if status.runs is not None:
-        line("runs", status.runs)
+        lines["runs"] = str(status.runs)
     if status.workers is not None:
-        line("workers at it", status.workers)
-    line("last run", _when(status.began))
-    line("last request", _when(status.last_sent))
-    line("rows", status.rows)
+        lines["workers at it"] = str(status.workers)
+    lines["last run"] = _when(status.began)
+    lines["last request"] = _when(status.last_sent)
+    lines["rows"] = str(status.rows)
     for state, words in _WORDS.items():
         if status.states.get(state):
-            line(f"  {words}", status.states[state])
+            lines[f"  {words}"] = str(status.states[state])
     if status.updating:
-        line("  of these, change begun", status.updating)
+        lines["  of these, change begun"] = str(status.updating)
     if status.in_doubt or status.updating or status.states.get(State.DELETING):
-        line("", "The next run settles what is in doubt, as far as its rows are read again.")
-    return lines
+        lines[""] = "The next run settles what is in doubt, as far as its rows are read again."
+    return Facts(lines)
 
 
 def _when(moment: datetime | None) -> str:

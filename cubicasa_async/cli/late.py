@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+
+from cubicasa_async.cli.common import INTERRUPTED
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -87,6 +91,28 @@ class LateGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(f"{_HERE}.{module}"), attribute)
         command.short_help = entry.help
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that is typed."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # whoever read the output has gone
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(INTERRUPTED) from None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is typed. Raises click.UsageError with names like it."""
+        if args and args[0] not in self.table and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            like = " or ".join(map(repr, get_close_matches(args[0], self.table)))
+            ctx.fail(
+                f"No such command {args[0]!r}.{f' Did you mean {like}?' if like else ''} "
+                f"`{ctx.command_path} --help` lists all."
+            )
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""

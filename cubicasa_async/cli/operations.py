@@ -14,10 +14,11 @@ import attrs
 import click
 
 from cubicasa_async.cli import output, preview, records
+from cubicasa_async.cli.asking import asked_secret
 from cubicasa_async.cli.common import UNUSABLE, Target, runs
 from cubicasa_async.cli.fields import Field, fields_of, nested
 from cubicasa_async.cli.late import Leaf
-from cubicasa_async.cli.options import dry_run_option, json_option, yes_option
+from cubicasa_async.cli.options import dry_run_option, file_names, json_option, yes_option
 from cubicasa_async.cli.tree import command_of
 from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.config import Config, Secret
@@ -133,6 +134,7 @@ def make_command(name: str, leaf: Leaf) -> click.Command:
 _FROM: Final = click.Option(
     ["--from", "source"],
     metavar="FILE",
+    shell_complete=file_names,
     help="A JSON object of such values, under the API's names; - is standard input. An option "
     "outweighs it.",
 )
@@ -226,7 +228,7 @@ async def _list(
             if count == most:
                 break
     if not as_json:
-        what = operation.endpoint.operation.partition(".")[0].replace("_", " ")
+        what = operation.endpoint.operation.partition(".")[0].replace("_", " ").removesuffix("s")
         records.print_models(operation.endpoint.response or Model, found, what)
 
 
@@ -278,5 +280,4 @@ def _asked(field: Field) -> str:
     name = field.path[0]
     if not sys.stdin.isatty():
         raise click.UsageError(f"Nobody can be asked for {name} here. Give it by --from FILE.")
-    text = name.replace("_", " ").capitalize()
-    return str(click.prompt(text, hide_input=True, err=True))
+    return asked_secret(name.replace("_", " ").capitalize())

@@ -1,20 +1,24 @@
-"""Options that many commands have, and the question before what cannot be taken back."""
+"""Options that many commands have."""
 
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([mhdw])", re.IGNORECASE)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST = timedelta(days=36_500)
+STATUSES = ("New", "Draft", "Pending", "Ready", "Fixing")
+"""Those that are known of orders; the resources are not loaded for a help."""
 
 
 def span(text: str) -> timedelta:
@@ -45,25 +49,46 @@ def yes_option(command: F) -> F:
     return click.option("--yes", is_flag=True, help="Do not ask before.")(command)
 
 
-def is_confirmed(question: str, *, yes: bool, refusal: str, about: str = "") -> bool:
-    """Whether to go on with what costs money or deletes; a person is asked.
+Completer = Callable[[click.Context, click.Parameter, str], list[Any]]
 
-    Args:
-        question: What to ask, without the question mark.
-        yes: Whether the command line says it already.
-        refusal: What to say where nobody can be asked.
-        about: What it is about, shown before the question.
 
-    Raises:
-        click.UsageError: It is not said, and nobody can be asked.
-    """
-    if yes:
-        return True
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.UsageError(refusal)
-    if about:
-        click.echo(about, err=True)
-    if click.confirm(f"{question}?", err=True):
-        return True
-    click.echo("Nothing was sent.", err=True)
-    return False
+def one_of(texts: Iterable[str]) -> Completer:
+    """Has the shell offer what is known, where other texts may be given too."""
+    known = tuple(map(str, texts))
+    return lambda _, __, incomplete: [text for text in known if text.startswith(incomplete)]
+
+
+def profile_names(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """Has the shell offer the profiles that there are."""
+    from cubicasa_async.cli.profile_file import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
+def file_names(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Has the shell offer files, where a URL may be given too."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def statuses_option(help_text: str, *, default: tuple[str, ...] = ()) -> Callable[[F], F]:
+    """The option `--status`, which may be repeated. A status that is not known is noted."""
+
+    def noted(_: click.Context, __: click.Parameter, found: tuple[str, ...]) -> tuple[str, ...]:
+        for status in found:
+            if status not in STATUSES:
+                known = ", ".join(STATUSES)
+                click.echo(f"Note: {status!r} is no known status; known are {known}.", err=True)
+        return found
+
+    return click.option(
+        "--status",
+        "statuses",
+        multiple=True,
+        default=default,
+        show_default=bool(default),
+        callback=noted,
+        shell_complete=one_of(STATUSES),
+        help=f"{help_text} Known: {', '.join(STATUSES)}.",
+    )

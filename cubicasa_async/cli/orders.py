@@ -5,23 +5,23 @@ from __future__ import annotations
 import itertools
 
 import click
-from rich.console import Console
 
 from cubicasa_async.cli import output, records
 from cubicasa_async.cli.common import Target, runs
-from cubicasa_async.cli.options import json_option
+from cubicasa_async.cli.options import json_option, statuses_option
+from cubicasa_async.cli.tables import count, print_rows
 from cubicasa_async.core import codec
 from cubicasa_async.resources.order import Order
 
 
 @click.command("list")
-@click.option("--status", multiple=True, help="Only orders in this status; may be repeated.")
+@statuses_option("Only orders in this status; may be repeated.")
 @click.option("--max", "most", type=click.IntRange(1), help="Stop after this many orders.")
 @json_option
 @click.pass_obj
 @runs
 async def list_(
-    target: Target, *, status: tuple[str, ...], most: int | None, as_json: bool
+    target: Target, *, statuses: tuple[str, ...], most: int | None, as_json: bool
 ) -> None:
     """List orders, newest first, with proof that none is skipped.
 
@@ -33,7 +33,7 @@ async def list_(
     as_json = output.wants_json(as_json)
     found: list[Order] = []
     async with target.client() as client:
-        pager = client.orders.list(status=status or None).items()
+        pager = client.orders.list(status=statuses or None).items()
         try:
             for number in itertools.count(1):
                 order = await anext(pager, None)
@@ -48,9 +48,7 @@ async def list_(
         finally:
             await pager.aclose()
     if not as_json:
-        console = Console()
-        console.print(output.order_table(found))
-        console.print(f"{len(found)} orders.", highlight=False)
+        print_rows(output.order_table(found), f"{count(len(found), 'order')}.")
 
 
 @click.command("get")

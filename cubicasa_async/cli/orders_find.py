@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from cubicasa_async.bulk.mirror.reading import Mirror
 from cubicasa_async.bulk.reconcile import (
@@ -21,13 +18,15 @@ from cubicasa_async.bulk.reconcile import (
 from cubicasa_async.bulk.reconcile.source import Source
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import Target, runs
-from cubicasa_async.cli.options import json_option
+from cubicasa_async.cli.options import file_names, json_option
+from cubicasa_async.cli.tables import Rows, count, print_rows
 from cubicasa_async.resources.order import Order
 
 _mirror_option = click.option(
     "--mirror",
     "store",
     metavar="TARGET",
+    shell_complete=file_names,
     help="Look in this order mirror, as of its last run, and ask the service nothing.",
 )
 
@@ -92,9 +91,10 @@ async def find(
             scored = {"score": one.score, "reasons": one.reasons}
             output.json_line({**output.order_fields(one.order), **scored})
         return
-    rows = ((f"{one.score:.2f}", *_cells(one.order), "; ".join(one.reasons)) for one in candidates)
+    rows = [(f"{one.score:.2f}", *_cells(one.order), "; ".join(one.reasons)) for one in candidates]
     headings = ("score", "order", "status", "external id", "address", "reasons")
-    _print(headings, rows, f"{len(candidates)} candidates.")
+    table = Rows(headings, rows, folds=("external id", "address", "reasons"))
+    print_rows(table, f"{count(len(candidates), 'candidate')}.")
 
 
 def _show_orders(orders: Sequence[Order], as_json: bool) -> None:
@@ -102,9 +102,7 @@ def _show_orders(orders: Sequence[Order], as_json: bool) -> None:
         for order in orders:
             output.json_line(output.order_fields(order))
         return
-    console = Console()
-    console.print(output.order_table(orders))
-    console.print(f"{len(orders)} orders.", highlight=False)
+    print_rows(output.order_table(orders), f"{count(len(orders), 'order')}.")
 
 
 @click.command()
@@ -138,16 +136,17 @@ async def twins(target: Target, *, least: float, store: str | None, as_json: boo
         for twin in found:
             output.json_line(_twin_fields(twin))
         return
-    rows = (
+    rows = [
         (
             f"{twin.score:.2f}",
             *(twin.draft.id, twin.draft.external_id or "-", twin.order.id),
             *(str(twin.order.status or "-"), "; ".join(twin.reasons)),
         )
         for twin in found
-    )
+    ]
     headings = ("score", "draft", "external id", "order", "status", "reasons")
-    _print(headings, rows, f"{len(found)} pairs.")
+    table = Rows(headings, rows, folds=("external id", "reasons"))
+    print_rows(table, f"{count(len(found), 'pair')}.")
 
 
 def _twin_fields(twin: Twin) -> dict[str, Any]:
@@ -167,14 +166,3 @@ def _cells(order: Order) -> tuple[str, str, str, str]:
         fields["external_id"] or "-",
         fields["address"] or "-",
     )
-
-
-def _print(headings: Iterable[str], rows: Iterable[Iterable[str]], end: str) -> None:
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console = Console()
-    console.print(table)
-    console.print(end, highlight=False)

@@ -13,8 +13,6 @@ import click
 from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from cubicasa_async.bulk.mirror import mirror_orders
 from cubicasa_async.bulk.mirror.outcomes import (
@@ -28,7 +26,8 @@ from cubicasa_async.bulk.mirror.reading import Mirror
 from cubicasa_async.bulk.progress import Progress
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import INCOMPLETE, Target, runs
-from cubicasa_async.cli.options import json_option, span
+from cubicasa_async.cli.options import file_names, json_option, span
+from cubicasa_async.cli.tables import Rows, count, print_rows
 from cubicasa_async.core.extras import from_extra
 from cubicasa_async.errors import CubiCasaError
 
@@ -36,7 +35,7 @@ _LISTED = 200
 
 
 @click.command()
-@click.argument("store", metavar="TARGET")
+@click.argument("store", metavar="TARGET", shell_complete=file_names)
 @click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1, 100))
 @click.option(
     "--recheck",
@@ -119,7 +118,7 @@ async def _export(store: str, form: str, place: Path, as_json: bool) -> None:
         if as_json:
             output.json_line({"type": "file", "path": str(path), "rows": rows})
         else:
-            click.echo(f"{output.shown_path(path)}: {rows} rows")
+            click.echo(f"{output.shown_path(path)}: {count(rows, 'row')}")
 
 
 class _Report:
@@ -153,6 +152,8 @@ class _Report:
                     self._take(outcome)
             except CubiCasaError as exc:
                 stopped = exc
+        if stopped is not None and self._last is None:  # nothing had begun
+            raise stopped
         self._sum_up()
         if stopped is not None:
             raise stopped
@@ -177,13 +178,13 @@ class _Report:
                 | {"seconds": round(seconds, 3)}
             )
         elif self._listed:
-            Console().print(_table(self._listed))
+            print_rows(_rows(self._listed))
             if len(self._listed) == _LISTED:
                 click.echo("There may be more; --json lists every order.")
         kinds = ", ".join(f"{self._counts[cls.kind]} {cls.kind}" for cls in MIRROR_KINDS)
+        orders = count(self._counts.total(), "order")
         click.echo(
-            f"Of {self._counts.total()} orders: {kinds}. Details of {details} were asked for, in "
-            f"{seconds:.1f} s.",
+            f"Of {orders}: {kinds}. Details of {details} were asked for, in {seconds:.1f} s.",
             err=True,
         )
 
@@ -209,14 +210,11 @@ def _fields(outcome: MirrorOutcome) -> dict[str, Any]:
     }
 
 
-def _table(outcomes: list[MirrorOutcome]) -> Table:
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("order", "outcome", "status", "note"):
-        table.add_column(heading, overflow="fold")
+def _rows(outcomes: list[MirrorOutcome]) -> Rows:
+    rows: list[tuple[str, ...]] = []
     for outcome in outcomes:
         fields = _fields(outcome)
         status, before = fields["status"] or "-", fields["previous_status"]
         moved = f"{before} to {status}" if before and before != status else status
-        row = (outcome.order_id or "-", outcome.kind, moved, outcome.note)
-        table.add_row(*map(Text, row))
-    return table
+        rows.append((outcome.order_id or "-", outcome.kind, moved, outcome.note))
+    return Rows(("order", "outcome", "status", "note"), rows, folds=("note",))

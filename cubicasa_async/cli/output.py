@@ -14,11 +14,10 @@ from typing import Any, Self
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 
 from cubicasa_async.bulk.outcomes import KINDS, Deleted, Kept, RowOutcome, Updated
 from cubicasa_async.bulk.progress import Progress as JobProgress
+from cubicasa_async.cli.tables import Rows
 from cubicasa_async.resources.order import Order
 
 _IF_ANY = (Updated, Deleted, Kept)  # only some jobs have them
@@ -120,15 +119,16 @@ def outcome_fields(outcome: RowOutcome) -> dict[str, Any]:
     }
 
 
-def outcome_table(outcomes: Iterable[RowOutcome]) -> Table:
+def outcome_table(outcomes: Iterable[RowOutcome]) -> Rows:
     """Rows that a person should look at, with the reason of each."""
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("line", "external id", "outcome", "reason"):
-        table.add_column(heading, overflow="fold")
-    for outcome in sorted(outcomes, key=lambda outcome: outcome.line):
-        row = (str(outcome.line), outcome.key or "-", outcome.kind, outcome.message)
-        table.add_row(*map(Text, row))
-    return table
+    return Rows(
+        ("line", "external id", "outcome", "reason"),
+        [
+            (str(outcome.line), outcome.key or "-", outcome.kind, outcome.message)
+            for outcome in sorted(outcomes, key=lambda outcome: outcome.line)
+        ],
+        folds=("external id", "reason"),
+    )
 
 
 def counted(counts: Counter[str], kinds: Iterable[type[RowOutcome]] = KINDS) -> str:
@@ -150,28 +150,21 @@ def order_fields(order: Order) -> dict[str, Any]:
     }
 
 
-def order_table(orders: Iterable[Order]) -> Table:
+def order_table(orders: Iterable[Order]) -> Rows:
     """Orders as a table; on a narrow terminal the address is cut first."""
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), expand=True)
-    for heading, least in (("id", 36), ("status", 7), ("external id", 11)):
-        table.add_column(heading, min_width=least, overflow="fold")
-    table.add_column("address", no_wrap=True, overflow="ellipsis", ratio=1)
-    for order in orders:
-        fields = order_fields(order)
-        row = (fields["id"], fields["status"], fields["external_id"], fields["address"])
-        table.add_row(*(Text(value or "-") for value in row))
-    return table
+    rows = [
+        tuple(fields[name] or "-" for name in ("id", "status", "external_id", "address"))
+        for fields in map(order_fields, orders)
+    ]
+    headings = ("id", "status", "external id", "address")
+    return Rows(headings, rows, folds=("external id",), cut="address")
 
 
-def status_table(orders: Iterable[Order]) -> Table:
+def status_table(orders: Iterable[Order]) -> Rows:
     """How many orders stand in which status."""
     counts = Counter(str(order.status or "-") for order in orders)
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("status")
-    table.add_column("orders", justify="right")
-    for status, count in sorted(counts.items()):
-        table.add_row(Text(status), str(count))
-    return table
+    rows = [(status, str(number)) for status, number in sorted(counts.items())]
+    return Rows(("status", "orders"), rows, right=("orders",))
 
 
 def shown_path(path: str | Path) -> str:

@@ -11,7 +11,7 @@ import click
 
 from cubicasa_async._version import __version__
 from cubicasa_async.cli import output
-from cubicasa_async.cli.options import is_confirmed
+from cubicasa_async.cli.asking import is_confirmed
 from cubicasa_async.config import DEFAULTS, Config, RequestOptions
 from cubicasa_async.core import codec, wire
 from cubicasa_async.core.endpoint import Effect, Endpoint

@@ -9,17 +9,15 @@ import attrs
 import click
 
 from cubicasa_async.cli import output, profile_file, records
+from cubicasa_async.cli.asking import asked_secret, is_confirmed
 from cubicasa_async.cli.common import Target, runs
-from cubicasa_async.cli.options import dry_run_option, is_confirmed, json_option, yes_option
+from cubicasa_async.cli.options import dry_run_option, json_option, profile_names, yes_option
 from cubicasa_async.cli.profile_file import Profile
 from cubicasa_async.cli.settings import Address, Settings
+from cubicasa_async.cli.tables import Rows, count, print_rows
 from cubicasa_async.config import Environment, Secret
 from cubicasa_async.errors import ConfigError
 from cubicasa_async.resources.index import corrected
-
-
-def _known_names(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in profile_file.names() if name.startswith(incomplete)]
 
 
 def _checked_name(_: click.Context, __: click.Parameter, name: str) -> str:
@@ -28,7 +26,7 @@ def _checked_name(_: click.Context, __: click.Parameter, name: str) -> str:
     return name
 
 
-_name = click.argument("name", shell_complete=_known_names, callback=_checked_name)
+_name = click.argument("name", shell_complete=profile_names, callback=_checked_name)
 
 
 @click.command("list")
@@ -43,7 +41,10 @@ async def list_(*, as_json: bool) -> None:
         return
     headings = ("name", "installation", "api key")
     rows = [(name, _installation(profile), _key(profile)) for name, profile in found]
-    records.print_table(headings, rows, f"{len(rows)} profiles in {profile_file.place()}.")
+    print_rows(
+        Rows(headings, rows, folds=("installation",)),
+        f"{count(len(rows), 'profile')} in {profile_file.place()}.",
+    )
 
 
 @click.command("show")
@@ -131,7 +132,7 @@ def _asked_key(*, has_one: bool) -> Secret | None:
     """The key that a person types or a program writes; None if it is empty."""
     if sys.stdin.isatty():
         words = "API key (not shown; empty keeps the present one)" if has_one else "API key"
-        text = str(click.prompt(words, hide_input=True, default="", show_default=False, err=True))
+        text = asked_secret(words, may_be_empty=True)
     else:
         text = sys.stdin.read()
     return Secret(text.strip()) if text.strip() else None

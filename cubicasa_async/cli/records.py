@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import attrs
 import click
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from cubicasa_async.cli import output
+from cubicasa_async.cli.tables import Facts, Rows, count, print_rows
 from cubicasa_async.core import codec
 from cubicasa_async.core.models import Model
 from cubicasa_async.resources.order import Order
 
-_WHOLE = {"id", "email", "name"}
-
-
-def print_table(headings: Iterable[str], rows: Iterable[Sequence[str]], end: str = "") -> None:
-    """Print rows, as wide as the terminal at most, and a sentence below."""
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, overflow="fold", no_wrap=heading in _WHOLE)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console = Console()
-    console.print(table)
-    if end:
-        console.print(end, soft_wrap=True, markup=False, highlight=False)
-
 
 def print_facts(fields: Mapping[str, Any]) -> None:
     """Print names and values below each other; what says nothing is left out."""
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in _flat(fields, ""):
-        table.add_row(Text(name), Text(value))
-    Console().print(table)
+    Console().print(Facts(dict(_flat(fields, ""))))
 
 
 def print_model(value: Model) -> None:
@@ -51,16 +30,17 @@ def print_model(value: Model) -> None:
         return
     del fields["delivery_assets"]  # URLs, any of which may hold a secret of its own
     print_facts(fields)
-    if count := len(value.assets()):
-        click.echo(f"{count} assets; `cubicasa assets list {value.id}` lists them.")
+    if files := len(value.assets()):
+        click.echo(f"{count(files, 'asset')}; `cubicasa assets list {value.id}` lists them.")
 
 
-def print_models(cls: type[Model], found: Sequence[Model], what: str) -> None:
+def print_models(cls: type[Model], found: Sequence[Model], one: str) -> None:
     """Print objects of a class as a table; columns of which nothing is known are left out."""
     names = [field.name for field in attrs.fields(cls) if field.name != "extra"]
-    shown = [name for name in names if any(_cell(getattr(one, name)) for one in found)]
-    rows = [[_cell(getattr(one, name)) or "-" for name in shown] for one in found]
-    print_table([name.replace("_", " ") for name in shown], rows, f"{len(found)} {what}.")
+    shown = [name for name in names if any(_cell(getattr(item, name)) for item in found)]
+    rows = [[_cell(getattr(item, name)) or "-" for name in shown] for item in found]
+    headings = [name.replace("_", " ") for name in shown]
+    print_rows(Rows(headings, rows), f"{count(len(found), one)}.")
 
 
 def _fields(value: Model) -> dict[str, Any]:

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from cubicasa_async.cli.common import UNUSABLE, Target, runs
-from cubicasa_async.cli.options import dry_run_option, json_option, yes_option
+from cubicasa_async.cli.options import dry_run_option, json_option, one_of, yes_option
 
 if TYPE_CHECKING:
     from cubicasa_async.core.wire import Response
 
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
 @click.command()
-@click.argument("method")
+@click.argument("method", shell_complete=one_of(_METHODS))
 @click.argument("path")
 @click.option(
     "--query", "pairs", multiple=True, metavar="NAME=TEXT", help="Query parameter; may be repeated."

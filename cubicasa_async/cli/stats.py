@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,12 @@ from cubicasa_async.bulk.stats import (
 )
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import Target, runs
-from cubicasa_async.cli.options import json_option, span
+from cubicasa_async.cli.options import file_names, json_option, span
+from cubicasa_async.cli.tables import Rows
 
 
 @click.command()
-@click.argument("store", metavar="TARGET")
+@click.argument("store", metavar="TARGET", shell_complete=file_names)
 @click.option(
     "--weeks",
     type=click.IntRange(1, 520),
@@ -239,11 +241,12 @@ def show(stats: Stats, console: Console) -> None:
     _say(console, [words.DRAFTS], style="dim")
     if stats.stuck_drafts:
         _head(console, f"Stuck: {words.listed(len(stats.stuck_drafts), stats.stuck, 'draft')}")
-        rows = (
+        rows = [
             (words.age(draft), draft.order_id, draft.external_id or "-", draft.address or "-")
             for draft in stats.stuck_drafts
-        )
-        console.print(_table(("age", "order", "external id", "address"), rows))
+        ]
+        headings = ("age", "order", "external id", "address")
+        console.print(Rows(headings, rows, folds=("external id",), cut="address"))
     if stats.twins is not None:
         _head(console, "Probable twins")
         _show_twins(stats.twins, console)
@@ -252,15 +255,16 @@ def show(stats: Stats, console: Console) -> None:
 def _show_twins(twins: Twins, console: Console) -> None:
     _say(console, [words.twins(twins)])
     if twins.best:
-        rows = (
+        rows = [
             (
                 f"{twin.score:.2f}",
                 *(twin.draft.id, twin.draft.external_id or "-"),
                 *(twin.order.id, str(twin.order.status or "-")),
             )
             for twin in twins.best
-        )
-        console.print(_table(("score", "draft", "external id", "order", "status"), rows))
+        ]
+        headings = ("score", "draft", "external id", "order", "status")
+        console.print(Rows(headings, rows, folds=("external id",)))
         if len(twins.best) < twins.pairs:
             _say(console, [f"These are {words.listed(len(twins.best), twins.pairs, 'pair')}."])
     _say(console, [words.TWINS], style="dim")
@@ -283,7 +287,7 @@ def _weeks(stats: Stats) -> Table:
     for name in names:
         total = sum(words.in_week(week, name) for week in stats.weeks)
         table.add_column(Text(name), footer=f"{total:,}", justify="right")
-    for week in stats.weeks:
+    for week in dropwhile(lambda week: not (week.statuses or week.vanished), stats.weeks):
         counts = (words.in_week(week, name) for name in names)
         table.add_row(words.week_name(week), *(f"{count:,}" if count else "-" for count in counts))
     return table
@@ -303,12 +307,3 @@ def _lines(buckets: Sequence[Bucket], width: int, *, ascii_only: bool) -> Iterat
     for bucket, label, count in zip(buckets, labels, counts, strict=True):
         length = -(-bucket.orders * min(room, 60) // most)
         yield f"  {label:>{margin}} {('#' if ascii_only else '█') * length} {count}"
-
-
-def _table(headings: Iterable[str], rows: Iterable[Sequence[str]]) -> Table:
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table

@@ -9,7 +9,7 @@ import click
 
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import INCOMPLETE, Target, runs
-from cubicasa_async.cli.options import json_option
+from cubicasa_async.cli.options import json_option, statuses_option
 from cubicasa_async.errors import WaitTimeoutError
 from cubicasa_async.resources.order import Order
 
@@ -25,13 +25,8 @@ def _seconds(_: click.Context, __: click.Parameter, value: str) -> float:
 
 @click.command()
 @click.argument("order_ids", nargs=-1, required=True, metavar="ORDER_ID...")
-@click.option(
-    "--status",
-    "statuses",
-    multiple=True,
-    default=("Ready",),
-    show_default=True,
-    help="Where they are to stand; may be repeated, then any of them will do.",
+@statuses_option(
+    "Where they are to stand; may be repeated, then any of them will do.", default=("Ready",)
 )
 @click.option(
     "--deadline",

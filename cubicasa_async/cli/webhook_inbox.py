@@ -7,20 +7,19 @@ import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
 import click
 from aiohttp import web
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import INTERRUPTED, UNUSABLE, Target, runs
 from cubicasa_async.cli.handler_command import HandlerCommand, reason_of
-from cubicasa_async.cli.options import json_option
+from cubicasa_async.cli.options import file_names, json_option
 from cubicasa_async.cli.stopping import stopping
+from cubicasa_async.cli.tables import Rows, count, print_rows
 from cubicasa_async.config import Secret
 from cubicasa_async.core.policy import RetryPolicy
 from cubicasa_async.delivery.handling import Settlement, handle_events
@@ -36,6 +35,7 @@ _inbox_option = click.option(
     "--inbox",
     default="webhooks.inbox",
     show_default=True,
+    shell_complete=file_names,
     help="Where events are kept: a file, or a URL postgresql://...",
 )
 _OPTIONS = (
@@ -197,23 +197,25 @@ async def handle(target: Target, /, *, as_json: bool, **options: Any) -> int:
 @runs
 async def dead(*, inbox: str, as_json: bool) -> None:
     """List events that failed too often, or that cannot be read."""
-    async with Inbox(inbox) as opened:
+    async with Inbox(_existing(inbox)) as opened:
         letters = await opened.dead.list()
     if output.wants_json(as_json):
         for letter in letters:
             text = letter.body.decode("utf-8", "backslashreplace")
             output.json_line({**attrs.asdict(letter), "body": text})
         return
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("number", "order", "attempts", "received", "reason"):
-        table.add_column(heading, overflow="fold")
-    for letter in letters:
-        received = letter.received_at.isoformat(" ", "seconds")
-        row = (letter.number, letter.order_id or "-", letter.attempts, received, letter.reason)
-        table.add_row(*(Text(str(cell)) for cell in row))
-    console = Console()
-    console.print(table)
-    console.print(f"{len(letters)} dead letters.", highlight=False)
+    rows = [
+        (
+            str(letter.number),
+            letter.order_id or "-",
+            str(letter.attempts),
+            letter.received_at.isoformat(" ", "seconds"),
+            letter.reason,
+        )
+        for letter in letters
+    ]
+    headings = ("number", "order", "attempts", "received", "reason")
+    print_rows(Rows(headings, rows, folds=("reason",)), f"{count(len(rows), 'dead letter')}.")
 
 
 @click.command("requeue")
@@ -225,9 +227,16 @@ async def requeue(*, numbers: tuple[int, ...], every: bool, inbox: str) -> None:
     """Have events that were given up handled again, by the numbers that `dead` shows."""
     if bool(numbers) == every:
         raise click.UsageError("Name events by their numbers, or say --all.")
-    async with Inbox(inbox) as opened:
-        count = await opened.dead.requeue(*numbers)
-    click.echo(f"{count} events will be handled again.")
+    async with Inbox(_existing(inbox)) as opened:
+        requeued = await opened.dead.requeue(*numbers)
+    click.echo(f"{count(requeued, 'event')} will be handled again.")
+
+
+def _existing(inbox: str) -> str:
+    """An inbox that is there already, as one would be made otherwise. Raises ConfigError."""
+    if "://" not in inbox and not Path(inbox).exists():
+        raise ConfigError(f"There is no inbox {inbox}. Name it by --inbox.")
+    return inbox
 
 
 def _known(secrets: tuple[str, ...], *, no_secret: bool) -> WebhookSecrets | None:

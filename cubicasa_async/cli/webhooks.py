@@ -10,7 +10,7 @@ import click
 
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import INCOMPLETE, Target, runs
-from cubicasa_async.cli.options import json_option
+from cubicasa_async.cli.options import json_option, one_of
 from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.config import Secret
 from cubicasa_async.core import codec
@@ -35,6 +35,7 @@ def _reveal_option(command: F) -> F:
     multiple=True,
     default=[str(WebhookTrigger.MOVED_TO_READY)],
     show_default=True,
+    shell_complete=one_of(tuple(WebhookTrigger)),
     help=f"When: {', '.join(WebhookTrigger)}. May be repeated.",
 )
 @click.option(

@@ -64,6 +64,23 @@ def test_the_version_is_told() -> None:
     assert cubicasa_async.__version__ in invoke("--version").output
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("ordres",), "Did you mean 'orders'? `cubicasa --help` lists all."),
+        (("orders", "lst"), "Did you mean 'list'? `cubicasa orders --help` lists all."),
+        (("orders", "zzzz"), "No such command 'zzzz'. `cubicasa orders --help` lists all."),
+        (("orders", "--zzzz"), "No such option"),
+    ],
+)
+def test_what_is_mistyped_is_answered_with_what_is_like_it(
+    arguments: tuple[str, ...], says: str
+) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
 class TestDryRun:
     def test_it_checks_the_file_and_needs_no_key_and_leaves_nothing(self, tmp_path: Path) -> None:
         copy = tmp_path / "listings.csv"

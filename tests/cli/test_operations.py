@@ -358,7 +358,7 @@ class TestOutput:
         monkeypatch.setenv("COLUMNS", str(width))
         texts = [f"The door of room {number} is missing." for number in range(5)]
         found = [ChangeRequest(id=f"id-{number}", text=text) for number, text in enumerate(texts)]
-        records.print_models(ChangeRequest, found, "change requests")
+        records.print_models(ChangeRequest, found, "change request")
         heading, *rows = capsys.readouterr().out.splitlines()
         assert heading.split() == ["id", "text"], "columns that say nothing are left out"
         assert max(map(len, rows)) <= width
@@ -370,6 +370,7 @@ class TestOutput:
     ) -> None:
         result = await run("company", "package", environ=environment(sandbox))
         assert result.err.startswith("Note: company.package: GET /companies/package is inferred")
+        assert result.err.endswith("The command's --help says how to correct it.\n")
         assert len(result.err.splitlines()) == 1
 
     async def test_a_list_stops_where_it_is_told_to(self, sandbox: Sandbox) -> None:

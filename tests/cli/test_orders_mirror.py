@@ -188,5 +188,5 @@ class TestOnATerminal:
         code, screen = await on_a_terminal("orders", "twins", environ=variables, cwd=shop.directory)
         assert code == 0
         assert "score" in screen
-        assert "1 pairs." in screen
+        assert "1 pair." in screen
         assert not Path(shop.target).exists(), "looking makes no mirror"

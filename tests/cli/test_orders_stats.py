@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import attrs
 import pytest
 from rich.console import Console
 
@@ -127,6 +128,14 @@ def test_it_is_as_wide_as_the_terminal_at_most(stats: Stats, width: int) -> None
     assert max(map(len, lines)) <= width
     [all_weeks] = [line for line in lines if line.startswith("all ")]
     assert all_weeks.split()[1:] == ["3", "3", "1", "6", "1", "3"]
+
+
+def test_weeks_before_the_first_order_are_left_out(stats: Stats) -> None:
+    alone = attrs.evolve(stats, weeks=stats.weeks[1:])
+    weeks = [line.split()[0] for line in shown(alone, width=80).splitlines() if line[:2] == "20"]
+    assert weeks[0] == "2026-01-26"
+    assert weeks[-1] == "2026-03-09"
+    assert len(weeks) == 7
 
 
 def test_bars_are_drawn_where_blocks_cannot_be(stats: Stats) -> None:

@@ -39,7 +39,7 @@ class TestOrders:
         assert code == 0
         assert "[b]L-1[/b]" in screen
         assert "東京都庁" in screen
-        assert "1 orders." in screen
+        assert "1 order." in screen
 
     async def test_get_shows_one_with_its_files(self, sandbox: Sandbox) -> None:
         order = sandbox.world.add_order(status="Ready", street="7 Münchner Freiheit")
@@ -72,6 +72,16 @@ class TestOrders:
         result = await run("orders", "list", environ=variables)
         assert (result.code, result.err) == (0, "")
         assert "東京都庁 1" in result.json[0]["address"]
+
+    @pytest.mark.parametrize(("status", "noted"), [("Raedy", True), ("Ready", False)])
+    async def test_a_status_that_is_not_known_is_noted_and_asked_for(
+        self, sandbox: Sandbox, status: str, noted: bool
+    ) -> None:
+        result = await run("orders", "list", "--status", status, environ=environment(sandbox))
+        assert result.code == 0
+        assert ("Note: 'Raedy' is no known status; known are New, Draft" in result.err) is noted
+        (entry,) = sandbox.ledger
+        assert status in str(entry)
 
 
 class TestDemo:

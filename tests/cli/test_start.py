@@ -10,9 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from cubicasa_async.cli.app import ENVIRONMENTS, cubicasa
+from cubicasa_async.cli.late import Branch
+from cubicasa_async.cli.options import STATUSES
 from cubicasa_async.cli.sandbox import READINGS
 from cubicasa_async.cli.tree import COMMANDS
 from cubicasa_async.config import Environment
+from cubicasa_async.resources.order import OrderStatus
 from cubicasa_async.sandbox import Reading
 from tests.cli.test_command_line import commands
 from tests.support.commands import environment
@@ -25,10 +28,12 @@ for words in {lines!r}:
     with contextlib.redirect_stdout(io.StringIO()):
         cubicasa.main(words, prog_name="cubicasa", standalone_mode=False)
 print(sorted({heavy!r} & set(sys.modules)))
+print(sorted(name.removeprefix("cubicasa_async.") for name in sys.modules if "cubicasa_" in name))
 """
 
 
-def loaded(*lines: list[str]) -> str:
+def loaded(*lines: list[str]) -> list[str]:
+    """The heavy packages that these command lines load, and the modules of our own."""
     code = LOADED.format(lines=list(lines), heavy=HEAVY)
     ended = subprocess.run(
         [sys.executable, "-c", code],
@@ -37,15 +42,27 @@ def loaded(*lines: list[str]) -> str:
         env=environment(None),
         check=True,
     )
-    return ended.stdout.strip()
+    return ended.stdout.splitlines()
 
 
 def test_help_of_all_that_is_listed_first_loads_no_client() -> None:
-    assert loaded(["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)) == "[]"
+    heavy, _ = loaded(["--help"], ["--version"], *([name, "--help"] for name in COMMANDS))
+    assert heavy == "[]"
+
+
+def test_help_of_a_group_loads_the_list_of_its_commands_and_none_of_them() -> None:
+    groups = [name for name, entry in COMMANDS.items() if isinstance(entry, Branch)]
+    assert len(groups) == 10
+    heavy, ours = loaded(*([name, "--help"] for name in groups))
+    assert heavy == "[]"
+    start = ("app", "common", "late", "options", "tree")
+    assert ours == str(["_version", "cli", *(f"cli.{name}" for name in start), "cubicasa_async"])
 
 
 def test_control_a_command_that_loads_the_client_is_seen() -> None:
-    assert "aiohttp" in loaded(["orders", "get", "--help"])
+    heavy, ours = loaded(["orders", "get", "--help"])
+    assert "aiohttp" in heavy
+    assert "'client'" in ours
 
 
 def complete(line: str, shell: str = "bash") -> list[str]:
@@ -68,6 +85,39 @@ def test_commands_options_and_known_values_are_completed() -> None:
     assert "--owner-email" in complete("cubicasa drafts create --o")
     assert complete("cubicasa users update x --role M") == ["Manager"]
     assert complete("cubicasa --environment q") == ["qa"]
+    assert complete("cubicasa orders list --status ") == list(STATUSES)
+    assert complete("cubicasa webhooks set https://a.example --trigger moved_to_r") == [
+        "moved_to_ready"
+    ]
+    assert complete("cubicasa request PU") == ["PUT"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "orders mirror ",
+        "orders stats ",
+        "orders twins --mirror ",
+        "orders combined-pdf ID --output ",
+        "drafts import ",
+        "drafts import a.csv --journal ",
+        "drafts status ",
+        "drafts create --from ",
+        "webhooks dead --inbox ",
+    ],
+)
+def test_where_a_file_is_wanted_the_shell_offers_files(line: str) -> None:
+    result = CliRunner().invoke(
+        cubicasa,
+        [],
+        env={
+            "_CUBICASA_COMPLETE": "bash_complete",
+            "COMP_WORDS": f"cubicasa {line}",
+            "COMP_CWORD": str(len(line.split(" "))),
+        },
+        prog_name="cubicasa",
+    )
+    assert result.output.partition(",")[0] == "file"
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
@@ -89,6 +139,7 @@ def test_bash_takes_the_completion_as_it_is() -> None:
 def test_what_is_written_out_for_the_help_is_what_there_is() -> None:
     assert list(ENVIRONMENTS) == [str(one) for one in Environment]
     assert list(READINGS) == [str(one) for one in Reading]
+    assert list(STATUSES) == [str(one) for one in OrderStatus]
 
 
 def test_examples_name_commands_and_options_that_exist() -> None:

@@ -240,15 +240,23 @@ class TestListen:
         assert (letter["order_id"], letter["attempts"]) == (order.id, 2)
         assert letter["reason"] == "CommandFailedError: it ended with 3"
         code, screen = await on_a_terminal("webhooks", "dead", environ=variables, cwd=tmp_path)
-        assert (code, "1 dead letters." in screen) == (0, True)
+        assert (code, "1 dead letter." in screen) == (0, True)
         wrong = await run("webhooks", "requeue", environ=variables, cwd=tmp_path)
         assert wrong.code == 2
         again = await run("webhooks", "requeue", "--all", environ=variables, cwd=tmp_path)
-        assert again.out == "1 events will be handled again.\n"
+        assert again.out == "1 event will be handled again.\n"
         handled = self.handling(sandbox, tmp_path, python(WRITE))
         async with handled as child:
             await until(lambda: '"handled"' in child.output)
         assert (tmp_path / order.id).exists()
+
+    @pytest.mark.parametrize("command", [("dead",), ("requeue", "--all")])
+    async def test_looking_into_an_inbox_makes_none(
+        self, tmp_path: Path, command: tuple[str, ...]
+    ) -> None:
+        result = await run("webhooks", *command, environ=environment(None), cwd=tmp_path)
+        assert (result.code, list(tmp_path.iterdir())) == (2, [])
+        assert result.err == "Error: There is no inbox webhooks.inbox. Name it by --inbox.\n"
 
     @staticmethod
     @asynccontextmanager
