@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ from cubicasa_async.cli.stopping import stopping
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+_MOST_NAMED = 10
 _FILE = (
     click.argument("file", type=click.Path(path_type=Path)),
     click.option(
@@ -161,13 +162,20 @@ async def import_(
     )
     as_json = output.wants_json(as_json)
     console = Console(stderr=as_json)
-    for column in source.columns.unmapped:
-        console.print(f"Column {column!r} is not used; see --map.", markup=False, highlight=False)
+    for note in _not_used(source.columns.unmapped):
+        console.print(note, markup=False, highlight=False)
     job = _Job(**options)
     place = job.journal or str(file.with_name(f"{file.name}.journal"))
     if job.dry_run:
         return await _dry_run(target, source, job, place, as_json=as_json)
     return await _run(target, source, job, place, as_json=as_json)
+
+
+def _not_used(columns: Sequence[str]) -> Iterator[str]:
+    for column in columns[:_MOST_NAMED]:
+        yield f"Column {column!r} is not used; see --map."
+    if len(columns) > _MOST_NAMED:
+        yield f"{len(columns) - _MOST_NAMED} more columns are not used."
 
 
 async def _run(target: Target, source: Source, job: _Job, place: str, *, as_json: bool) -> int:

@@ -113,11 +113,20 @@ def _show_orders(orders: Sequence[Order], as_json: bool) -> None:
     show_default=True,
     help="The score that a pair has at least.",
 )
+@click.option(
+    "--most",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="How many drafts are shown for one order at most.",
+)
 @_mirror_option
 @json_option
 @click.pass_obj
 @runs
-async def twins(target: Target, *, least: float, store: str | None, as_json: bool) -> None:
+async def twins(
+    target: Target, *, least: float, most: int, store: str | None, as_json: bool
+) -> None:
     """Find drafts that stay drafts because the photographer scanned without them.
 
     Such a scan makes an order of its own, without an external_id, often with the address written
@@ -131,7 +140,7 @@ async def twins(target: Target, *, least: float, store: str | None, as_json: boo
     """
     as_json = output.wants_json(as_json)
     async with _source(target, store) as source:
-        found = await find_twins(source, least=least)
+        found = await find_twins(source, least=least, most=most)
     if as_json:
         for twin in found:
             output.json_line(_twin_fields(twin))

@@ -32,7 +32,7 @@ def _secret(value: str | Secret) -> Secret:
     if len(text) < _SHORTEST or not _LETTERS.issuperset(text):
         raise ConfigError(
             f"A webhook secret has {_SHORTEST} characters or more, of letters, digits and -_.~ "
-            "only; it is not shown. WebhookSecrets.fresh() makes one."
+            "only; it is not shown. `cubicasa webhooks secret` or WebhookSecrets.fresh() makes one."
         )
     return secret
 

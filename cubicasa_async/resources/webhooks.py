@@ -127,7 +127,7 @@ class WebhookSettings(Resource):
             CubiCasaError: The call failed; see `outcome`.
         """
         given = {"webhook_urls": webhook_urls, "webhook_triggers": webhook_triggers}
-        body = checks.build(WebhookRequest, given, what="The webhooks")
+        body = checks.build(WebhookRequest, given, what="The change of webhooks")
         echo = await self._call(UPDATE, options, body=body)
         differences = [
             *_differences("webhook_urls", body.webhook_urls, echo.webhook_urls, shown_url),

@@ -183,3 +183,18 @@ class TestAnOddServer:
         assert len(await find_by_external_id(client, "E-2")) == 1, "that one is surely another"
         with pytest.raises(UndecodableItemsError):
             await find_by_address(client, "1 Main St")
+
+
+async def test_where_many_drafts_may_be_of_one_order_the_pairs_say_so(
+    sandbox: Sandbox, client: AsyncCubiCasa
+) -> None:
+    for number in range(12):
+        sandbox.world.add_order(street="1 Oak Rd", external_id=f"E-{number}", **BOURBON)
+    scan = sandbox.world.add_order(street="1 Oak Rd", status="Ready", **BOURBON)
+    found = await find_twins(client, most=5)
+    assert [twin.order.id for twin in found] == [scan.id] * 5
+    assert all("more drafts than these 5" in twin.reasons[-1] for twin in found)
+    assert len({twin.draft.id for twin in await find_twins(client, most=12)}) == 12
+    assert not any("more drafts" in t.reasons[-1] for t in await find_twins(client, most=12))
+    with pytest.raises(ConfigError, match="most"):
+        await find_twins(client, most=0)

@@ -117,6 +117,14 @@ class TestDryRun:
         result = invoke("drafts", "import", file, "--dry-run")
         assert "Column '[b]ids[/b]' is not used; see --map." in result.stderr
 
+    def test_of_very_many_the_first_are_named(self, tmp_path: Path) -> None:
+        file = tmp_path / "rows.csv"
+        others = [f"column {number}" for number in range(30)]
+        file.write_text(f"ref,street,city,country,email,{','.join(others)}\n1,S,C,X,a@b.example\n")
+        result = invoke("drafts", "import", file, "--dry-run")
+        assert result.stderr.count("is not used") == 10
+        assert "20 more columns are not used." in result.stderr
+
 
 FAULTS: dict[str, tuple[tuple[str, ...], dict[str, str], str]] = {
     "missing file": (("nowhere.csv",), {}, "nowhere.csv: there is no such file"),

@@ -15,7 +15,8 @@ from typing import Final, cast
 
 import attrs
 
-from cubicasa_async.bulk.files.postal_codes import lost_zeros
+from cubicasa_async.bulk.files.damage import UNREADABLE, damage_of, damaged, shortened
+from cubicasa_async.bulk.files.postal_codes import spoilt
 from cubicasa_async.bulk.rows import Row
 from cubicasa_async.errors import FieldError, InvalidInputError
 
@@ -90,8 +91,6 @@ _INVISIBLE: Final = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff" + "".join(
 )
 _SPACE: Final = "".join(c for c in map(chr, range(0x3001)) if c.isspace()) + _INVISIBLE
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]+)?|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
-# U+FFFD, lone surrogates, and control characters other than tab and line breaks.
-_DAMAGE: Final = re.compile("[\ufffd\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _YES_NO: Final = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
@@ -114,11 +113,6 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= 40 else f"{text[:39]}…")
 
 
-def damaged(text: str) -> bool:
-    """Whether characters got lost or garbled before the text came here."""
-    return _DAMAGE.search(text) is not None
-
-
 def read_cell(field: str, text: str) -> object | None:
     """Read a cell's text as a value of one of our fields; None if the cell is empty.
 
@@ -134,8 +128,8 @@ def read_cell(field: str, text: str) -> object | None:
     Raises:
         ValueError: The cell cannot be read; says why.
     """
-    if damaged(text):
-        raise ValueError("the text was damaged before it came here")
+    if reason := damage_of(text):
+        raise ValueError(reason)
     kind = FIELDS[field]
     text = unicodedata.normalize("NFC", text.strip(_SPACE))
     if not text:
@@ -152,6 +146,8 @@ def read_cell(field: str, text: str) -> object | None:
         if text.casefold() not in _YES_NO:
             raise ValueError("write yes or no (true and false, 1 and 0 will do too)")
         return _YES_NO[text.casefold()]
+    if reason := shortened(text):
+        raise ValueError(reason)
     return text
 
 
@@ -241,18 +237,28 @@ class Columns:
             defaults={ours: value for ours, value in filled.items() if value is not None},
         )
 
-    def require(self) -> None:
+    def require(self, below: Iterable[tuple[int, Sequence[str]]] = ()) -> None:
         """Refuse columns that cannot make a draft.
+
+        `below` are the records below the header, each with its number: the true header may be
+        among them.
 
         Raises:
             InvalidInputError: A required field has neither a column nor a default.
         """
         if not self.missing:
             return
+        for number, cells in below:
+            if len(set(self.missing) & {_KNOWN.get(insensitive(cell)) for cell in cells}) > 1:
+                raise InvalidInputError(
+                    f"{self.source}: the first row is to be the header, but it looks as if that "
+                    f"were row {number}; take away what is above it"
+                )
         rest = ", ".join(map(repr, self.unmapped)) or "none"
         raise InvalidInputError(
-            f"{self.source}: no column was recognised for {', '.join(self.missing)}. Say which "
-            f"column it is (--map THEIRS={self.missing[0]}) or give a default for all rows. "
+            f"{self.source}: no column was recognised for {', '.join(self.missing)} in the first "
+            f"row, which is taken for the header. Say which column it is "
+            f"(--map THEIRS={self.missing[0]}) or give a default for all rows. "
             f"Columns not used so far: {rest}",
             tuple(FieldError(field, "no column and no default") for field in self.missing),
         )
@@ -283,11 +289,12 @@ class Columns:
             except ValueError as error:
                 value, reason = None, str(error)
             if reason:
+                text = text.removeprefix(UNREADABLE)
                 values.pop(ours, None)
                 problems.append(FieldError(ours, f"column {theirs!r}: {shown(text)}: {reason}"))
             elif value is not None:
                 values[ours] = value
-        if reason := lost_zeros(values.get("country"), values.get("postal_code")):
+        if reason := spoilt(values.get("country"), values.get("postal_code")):
             problems.append(FieldError("postal_code", f"{values['postal_code']!r}: {reason}"))
         return Row(line=line, values=_nested(values), problems=tuple(problems), cells=as_found)
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import attrs
 
 from cubicasa_async.bulk.files.columns import is_blank
+from cubicasa_async.bulk.files.damage import AS_TEXT
 from cubicasa_async.bulk.files.typed_cells import Faulty, as_text
 from cubicasa_async.bulk.files.typed_table import Reading, Records, TypedTable
 from cubicasa_async.core.extras import from_extra
@@ -27,7 +28,11 @@ _NO_VALUE: Final = re.compile(
     rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
 _MERGED: Final = re.compile(rb'<(?:\w+:)?mergeCell\b[^>]*\bref="([A-Z]+)([0-9]+):([A-Z]+)([0-9]+)"')
-_ZEROS: Final = re.compile(r"(0+)(?:\\?-(0+))?")
+_ZEROS: Final = re.compile(r"(?:\[\$-[0-9A-Fa-f]+\])?(0+)(?:\\?-(0+))?")
+# Letters and digits that stand in the format, and places filled with zeros.
+_SHOWS_MORE: Final = re.compile(r'"[^"]*[^\W_][^"]*"|\\\w|0[^;.]*0')
+_FRACTION: Final = re.compile(r"\.[0#?]+|E[+-][0#?]+|#,##0")
+_ESCAPED: Final = re.compile("_x([0-9A-Fa-f]{4})_")
 _BROKEN: Final = (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile, SyntaxError)
 _EXACT: Final = 10**15
 _MOST_COLUMNS: Final = 1000
@@ -123,12 +128,11 @@ def _workbook(path: Path, *, formulas: bool = False) -> Generator[Any]:
                 book = openpyxl.load_workbook(
                     path, read_only=True, data_only=not formulas, keep_links=False
                 )
-            except FileNotFoundError:
-                raise InvalidInputError(f"{path.name}: there is no such file") from None
             except _BROKEN as exc:
                 raise InvalidInputError(
                     f"{path.name}: this cannot be read as an Excel workbook (.xlsx). If it is an "
-                    "old one (.xls) or has a password, save it anew as .xlsx without one"
+                    "old one (.xls) or has a password, save it anew as .xlsx without one; if it "
+                    "should be one, it is damaged"
                 ) from exc
         yield book
     finally:
@@ -217,8 +221,16 @@ def _value(cell: Any, formula: Any) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         if found := _ZEROS.fullmatch(cell.number_format.replace('"', "")):
             return _with_zeros(value, found[1], found[2] or "")
+        if _SHOWS_MORE.search(_FRACTION.sub("", cell.number_format)):
+            return Faulty(str(value), f"it is a number that is shown otherwise. {AS_TEXT}")
         return float(value) if abs(value) >= _EXACT else value
-    return value
+    return _ESCAPED.sub(_unescaped, value) if isinstance(value, str) else value
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    """A character that a workbook cannot hold as such, like the one of a line break."""
+    letter = chr(int(found[1], 16))
+    return letter if letter.isprintable() or letter in "\r\n\t" else "\ufffd"
 
 
 def _with_zeros(value: int, first: str, second: str) -> str:

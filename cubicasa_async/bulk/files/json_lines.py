@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import codecs
+import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from cubicasa_async.bulk.files.opening import name_of, open_binary, refuse_other_kinds
 from cubicasa_async.bulk.files.typed_table import Reading, Records, TypedTable, flat
 from cubicasa_async.errors import InvalidInputError
 
 _LONGEST_LINE: Final = 1 << 20
 _MOST_COLUMNS: Final = 1000
+_HALF: Final = re.compile("[\ud800-\udfff]")
+_NAME: Final = re.compile(rb'"\s*:')
 
 
 def open_json_lines(path: Path, reading: Reading) -> TypedTable:
@@ -44,26 +49,63 @@ def open_json_lines(path: Path, reading: Reading) -> TypedTable:
 def _objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     """The objects that say something, flat, each with its line."""
     decoder = msgspec.json.Decoder()
-    try:
-        with path.open("rb") as file:
-            number = 0
-            while text := file.readline(_LONGEST_LINE + 1):
-                number += 1
-                if len(text) > _LONGEST_LINE:
-                    raise InvalidInputError(f"{path.name}: line {number} is too long for a row")
-                text = text.removeprefix(codecs.BOM_UTF8) if number == 1 else text
-                if text.strip():
-                    yield number, _object(decoder, text, f"{path.name}: line {number}")
-    except OSError as exc:
-        reason = exc.strerror or exc
-        raise InvalidInputError(f"{path.name}: the file cannot be read: {reason}") from exc
+    source, number = name_of(path), 0
+    with open_binary(path) as file:
+        while text := file.readline(_LONGEST_LINE + 1):
+            number += 1
+            if len(text) > _LONGEST_LINE:
+                raise InvalidInputError(f"{source}: line {number} is too long for a row")
+            if number == 1:
+                refuse_other_kinds(source, text)
+                if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                    raise InvalidInputError(f"{source}: this is UTF-16; save it as UTF-8")
+                text = text.removeprefix(codecs.BOM_UTF8)
+            if text.strip():
+                yield number, _object(decoder, text, f"{source}: line {number}")
 
 
 def _object(decoder: msgspec.json.Decoder[Any], text: bytes, place: str) -> dict[str, object]:
     try:
         found = decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise InvalidInputError(f"{place} is no JSON: {exc}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        found = _leniently(text, place, str(exc))
     if not isinstance(found, Mapping):
         raise InvalidInputError(f"{place} is no JSON object; each line is to be one row")
-    return flat(found)  # pyright: ignore[reportUnknownArgumentType] # JSON
+    record = flat(found)  # pyright: ignore[reportUnknownArgumentType] # JSON
+    if len(_NAME.findall(text)) != len(record):  # else no name can stand there twice
+        _refuse_repeats(text, place)
+    return record
+
+
+def _leniently(text: bytes, place: str, reason: str) -> object:
+    """What Python's own encoder writes beyond JSON: NaN, infinities, halves of characters.
+
+    The row's cells are refused for them, instead of the file.
+    """
+    try:
+        found = json.loads(text)
+        # Halves of characters cannot be written down, so they are taken as the lost ones they are.
+        return json.loads(_HALF.sub("\ufffd", json.dumps(found, ensure_ascii=False)))
+    except (ValueError, RecursionError):
+        raise InvalidInputError(f"{place} is no JSON: {reason}") from None
+
+
+def _refuse_repeats(text: bytes, place: str) -> None:
+    """Refuse a name that stands twice in an object, as only one of its values would be read."""
+
+    def names(pairs: list[tuple[str, object]], prefix: str = "") -> Iterator[str]:
+        for name, value in pairs:
+            if isinstance(value, _Pairs):
+                yield from names(value, f"{prefix}{name}.")
+            else:
+                yield f"{prefix}{name}"
+
+    seen = set[str]()
+    for name in names(json.loads(text, object_pairs_hook=_Pairs)):
+        if name in seen:
+            raise InvalidInputError(f"{place} has more than one value for {name!r}")
+        seen.add(name)
+
+
+class _Pairs(list[tuple[str, object]]):
+    """The names and values of an object."""

@@ -1,7 +1,8 @@
-"""Postal codes that have lost their leading zeros on their way through a spreadsheet."""
+"""Postal codes that were made into numbers on their way through a spreadsheet."""
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 # Countries whose codes are this many digits, and where some begin with a zero.
@@ -17,9 +18,13 @@ _DIGITS: Final = {
 _BY_COUNTRY: Final = {name: digits for digits, names in _DIGITS.items() for name in names.split()}
 
 
-def lost_zeros(country: object, code: object) -> str:
-    """Why a postal code seems to have lost zeros; empty if it does not."""
-    if not isinstance(country, str) or not isinstance(code, str) or not code.isdecimal():
+def spoilt(country: object, code: object) -> str:
+    """Why a postal code seems to have been made into a number; empty if it does not."""
+    if not isinstance(code, str):
+        return ""
+    if re.fullmatch(r"[0-9]+\.0+", code):
+        return "a postal code has no fraction; format the column as text and write it again"
+    if not isinstance(country, str) or not code.isdecimal():
         return ""
     name = "".join(letter for letter in country.casefold() if letter.isalnum())
     digits = _BY_COUNTRY.get(name)

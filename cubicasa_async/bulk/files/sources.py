@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from cubicasa_async.bulk.files.columns import Columns
 from cubicasa_async.bulk.files.excel import open_excel
 from cubicasa_async.bulk.files.json_lines import open_json_lines
+from cubicasa_async.bulk.files.opening import require_regular
 from cubicasa_async.bulk.files.parquet import open_parquet
 from cubicasa_async.bulk.files.table import open_table
 from cubicasa_async.bulk.files.typed_table import Reading
@@ -108,6 +109,7 @@ def open_source(
         raise ConfigError(f"An encoding is for CSV files only; {place.name} is read as {kind}.")
     if sheet is not None and kind is not Format.EXCEL:
         raise ConfigError(f"A sheet is for workbooks only; {place.name} is read as {kind}.")
+    require_regular(place)
     reading = Reading.of(mapping, ignore, defaults)
     match kind:
         case Format.EXCEL:

@@ -9,27 +9,27 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 import os
 import re
-import stat
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import attrs
 
 from cubicasa_async.bulk.files.columns import Columns, is_blank, recognised
+from cubicasa_async.bulk.files.opening import SAMPLE, name_of, open_binary, refuse_other_kinds
 from cubicasa_async.bulk.rows import Row
 from cubicasa_async.errors import InvalidInputError
 
-DELIMITERS: Final = (",", ";", "\t")
+DELIMITERS: Final = (",", ";", "\t", "|")
 
 # Characters in one record. Bounds memory when a quote is never closed.
 _LONGEST_RECORD: Final = 1 << 20
 _NO_RECORD: Final[tuple[int, list[str]]] = (0, [])
 _CHUNK: Final = 1 << 16
-_SAMPLE: Final = 1 << 14
 
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -38,13 +38,6 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_MAGIC: Final = (
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save it as .xlsx or CSV"),
-    (b"%PDF", "a PDF document; export the table as CSV"),
-    (b"\x1f\x8b", "a gzip archive; unpack it first"),
-    (b"PAR1", "a Parquet file; read it with --format parquet"),
-)
-
 _NOT_FOR_FILES: Final = frozenset(
     {"", "idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"}
 )
@@ -134,7 +127,7 @@ def open_table(
 ) -> Table:
     """Open a CSV file and find its encoding, its delimiter and what its columns mean.
 
-    The delimiter is a comma, a semicolon or a tab, whichever makes most columns recognised, or
+    The delimiter is a comma, a semicolon, a tab or a |, whichever makes most columns recognised, or
     what a first line `sep=;` says. `mapping`, `ignore` and `defaults` are as for
     `Columns.resolve`. The file is closed again on return.
 
@@ -144,7 +137,7 @@ def open_table(
     """
     mapping, ignore = mapping or {}, tuple(ignore)
     location = Path(path)
-    source = _source(location)
+    source = name_of(location)
     encoding = _encoding(location, encoding)
     best: tuple[int, int] | None = None
     delimiter, header, fault = ",", _NO_RECORD[1], None
@@ -167,7 +160,7 @@ def open_table(
     columns = Columns.resolve(
         header, source=source, mapping=mapping, ignore=ignore, defaults=defaults
     )
-    columns.require()
+    columns.require(_near_the_top(location, encoding))
     table = Table(location, encoding, delimiter, columns, tuple(header))
     with closing(table.rows()) as rows:
         if next(rows, None) is None:
@@ -175,33 +168,16 @@ def open_table(
     return table
 
 
-def _source(path: Path) -> str:
-    """The file's name for messages, printable whatever bytes it has."""
-    return path.name.encode("utf-8", "backslashreplace").decode() or str(path)
-
-
-@contextmanager
-def _open_binary(path: Path) -> Generator[BinaryIO, None, None]:
-    source = _source(path)
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        raise InvalidInputError(f"{source}: there is no such file") from None
-    except (OSError, ValueError) as error:
-        raise InvalidInputError(f"{source}: the file cannot be reached: {error}") from error
-    if not stat.S_ISREG(mode):
-        kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
-        raise InvalidInputError(f"{source}: this is {kind}; give the path of a CSV file")
-    try:
-        with path.open("rb") as file:
-            yield file
-    except OSError as error:
-        raise InvalidInputError(f"{source}: the file cannot be read: {error.strerror}") from error
+def _near_the_top(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
+    """The first records below the first one, read with each delimiter there may be."""
+    for delimiter in DELIMITERS:
+        with suppress(InvalidInputError), _open_text(path, encoding) as text:
+            yield from itertools.islice(_records(text, delimiter, name_of(path)), 1, 20)
 
 
 @contextmanager
 def _open_text(path: Path, encoding: str) -> Generator[io.TextIOWrapper, None, None]:
-    with _open_binary(path) as file, io.TextIOWrapper(file, encoding, newline="") as text:
+    with open_binary(path) as file, io.TextIOWrapper(file, encoding, newline="") as text:
         try:
             yield text
         except UnicodeError as error:
@@ -254,24 +230,25 @@ def _records(
 
 
 def _encoding(path: Path, asked: str | None) -> str:
-    source = _source(path)
-    with _open_binary(path) as file:
-        head = file.read(_SAMPLE)
+    source = name_of(path)
+    with open_binary(path) as file:
+        head = file.read(SAMPLE)
     if not head:
         raise InvalidInputError(f"{source}: the file is empty")
-    for magic, what in _MAGIC:
-        if head.startswith(magic):
-            raise InvalidInputError(f"{source}: this is {what}")
-    if head.startswith(b"PK\x03\x04"):
-        excel = b"[Content_Types].xml" in head or b"xl/" in head or b"spreadsheet" in head
-        what = "an Excel workbook: --format excel" if excel else "a zip archive, unpack it first"
-        raise InvalidInputError(f"{source}: this is {what}")
-    if re.match(rb"(?i)\s*<(!doctype|html|table|\?xml)", head):
-        raise InvalidInputError(f"{source}: this is a web page or XML; save the table as CSV")
+    refuse_other_kinds(source, head)
+    if re.match(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*"|\[\s*[\[{])', head):
+        raise InvalidInputError(
+            f"{source}: this is JSON; write one object on each line and read it with --format jsonl"
+        )
     mark, marked = next(((m, name) for m, name in _MARKS if head.startswith(m)), (b"", None))
     if asked is None:
         if marked is None and head.count(0) * 4 > len(head):
-            wide = "utf-16-be" if head[::2].count(0) > head[1::2].count(0) else "utf-16-le"
+            fewer, more = sorted((head[::2].count(0), head[1::2].count(0)))
+            if fewer * 4 > more:
+                raise InvalidInputError(
+                    f"{source}: the file is binary, or a part of it was lost: it is full of NUL"
+                )
+            wide = "utf-16-be" if head[::2].count(0) == more else "utf-16-le"
             raise InvalidInputError(
                 f"{source}: the file is binary, or UTF-16 without a byte-order mark; if it is a "
                 f"table of text run again with --encoding {wide}"
@@ -309,11 +286,11 @@ def _encoding(path: Path, asked: str | None) -> str:
 def _beyond_ascii(path: Path) -> bytes:
     """The first lines that say something about the encoding."""
     telling = b""
-    with _open_binary(path) as file:
+    with open_binary(path) as file:
         for line in iter(lambda: file.readline(_CHUNK), b""):
             if not line.isascii():
                 telling += line
-            if len(telling) > _SAMPLE:
+            if len(telling) > SAMPLE:
                 break
     return telling
 
@@ -328,7 +305,7 @@ def _undecodable(path: Path, encoding: str) -> InvalidInputError:
     decoder = codecs.getincrementaldecoder(encoding)()
     breaks, last = 0, ""
     where = ""
-    with _open_binary(path) as file:
+    with open_binary(path) as file:
         while not where:
             chunk = file.read(_CHUNK)
             held = decoder.getstate()
@@ -345,7 +322,7 @@ def _undecodable(path: Path, encoding: str) -> InvalidInputError:
             if not chunk and not where:
                 break
     name = "UTF-8" if encoding.startswith("utf-8") else encoding
-    place = f"{_source(path)}: line {breaks + 1}{where}"
+    place = f"{name_of(path)}: line {breaks + 1}{where}"
     return InvalidInputError(f"{place}: the text is not {name}; {_advice(path, encoding)}")
 
 

@@ -14,11 +14,11 @@ from typing import Final, cast
 import attrs
 
 from cubicasa_async.bulk.files.columns import FIELDS, Columns, Kind
+from cubicasa_async.bulk.files.damage import AS_TEXT, UNREADABLE
 from cubicasa_async.bulk.rows import Row
 
 _EXACT: Final = 10**15
 _SEPARATORS: Final = frozenset(",;|")
-_AS_TEXT: Final = "Format the column as text and write it again"
 
 
 @attrs.frozen
@@ -35,13 +35,21 @@ class Faulty:
 
 
 def typed_row(columns: Columns, line: int, cells: Sequence[object]) -> Row:
-    """Read a record of typed cells, as `Columns.row` does one of texts."""
+    """Read a record of typed cells, as `Columns.row` does one of texts.
+
+    What cannot be used is marked as UNREADABLE in the row's `cells`: as text it could be taken for
+    what was meant.
+    """
     faults: dict[str, str] = {}
     for name, value in zip(columns.names, cells, strict=False):
         field = columns.mapped.get(name)
         if field is not None and (reason := fault_of(FIELDS[field], value)):
             faults[name] = reason
-    return columns.row(line, [as_text(value) for value in cells], faults)
+    texts = [as_text(value) for value in cells]
+    for place, name in enumerate(columns.names[: len(texts)]):
+        if name in faults:
+            texts[place] = UNREADABLE + texts[place]
+    return columns.row(line, texts, faults)
 
 
 def as_text(value: object) -> str:
@@ -83,7 +91,7 @@ def fault_of(kind: Kind, value: object) -> str:
         case date() | time():
             if kind is Kind.FREE_TEXT:
                 return ""
-            return f"it is a date or time; perhaps something else was made into one. {_AS_TEXT}"
+            return f"it is a date or time; perhaps something else was made into one. {AS_TEXT}"
         case list() | tuple():
             return _fault_of_list(kind, cast("Sequence[object]", value))
         case Mapping():
@@ -97,7 +105,7 @@ def _fault_of_number(kind: Kind, value: float | Decimal) -> str:
         return "it is not a number"
     inexact = isinstance(value, float) and abs(value) >= _EXACT
     if kind is not Kind.NUMBER and inexact:
-        return f"it is a number so long that its last digits may be wrong. {_AS_TEXT}"
+        return f"it is a number so long that its last digits may be wrong. {AS_TEXT}"
     return ""
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import attrs
 
 from cubicasa_async.bulk.files.columns import Columns
-from cubicasa_async.bulk.files.typed_cells import typed_row
+from cubicasa_async.bulk.files.typed_cells import as_text, typed_row
 from cubicasa_async.bulk.rows import Row
 from cubicasa_async.errors import InvalidInputError
+
+_LOOKED_AT: Final = 20
 
 Records = Generator[tuple[int, Sequence[object]], None, None]
 """The records that are not blank, each with its number in the file."""
@@ -84,9 +88,10 @@ class Reading:
             ignore=self.ignore,
             defaults=self.defaults,
         )
-        columns.require()
         with closing(records()) as found:
-            if next(found, None) is None:
+            top = list(itertools.islice(found, _LOOKED_AT))
+            columns.require((line, [as_text(cell) for cell in cells]) for line, cells in top)
+            if not top:
                 raise InvalidInputError(f"{path.name}: there is no row in it")
         return TypedTable(path, columns, records)
 

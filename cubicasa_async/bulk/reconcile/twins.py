@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing
-from datetime import timedelta
-from typing import Final
+from datetime import datetime
+from itertools import islice
 
 import attrs
 
 from cubicasa_async.bulk.reconcile.addresses import Property
+from cubicasa_async.bulk.reconcile.drafts import Drafts
 from cubicasa_async.bulk.reconcile.likeness import likeness
 from cubicasa_async.bulk.reconcile.source import Source, all_orders
 from cubicasa_async.errors import ConfigError
 from cubicasa_async.resources.order import Order, OrderStatus
-
-_LONG_BEFORE: Final = timedelta(days=7)
 
 
 @attrs.frozen
@@ -36,64 +34,32 @@ class Twin:
     reasons: tuple[str, ...]
 
 
-@attrs.frozen
-class _Draft:
-    """A draft, and the property that it is for."""
-
-    order: Order
-    home: Property
-
-
-class _Drafts:
-    """The drafts, and by what they may be found."""
-
-    def __init__(self) -> None:
-        self._all: dict[str, _Draft] = {}
-        self._by_key: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
-
-    def add(self, order: Order) -> None:
-        self.drop(order.id)
-        if order.address is None:
-            return
-        draft = _Draft(order, Property.of(order.address))
-        self._all[order.id] = draft
-        for key in draft.home.keys:
-            self._by_key[key].add(order.id)
-
-    def drop(self, order_id: str) -> None:
-        draft = self._all.pop(order_id, None)
-        for key in draft.home.keys if draft else ():
-            self._by_key[key].discard(order_id)
-
-    def near(self, home: Property) -> Iterable[_Draft]:
-        ids = {order_id for key in home.keys for order_id in self._by_key.get(key, ())}
-        return [self._all[order_id] for order_id in sorted(ids)]
-
-    def __contains__(self, order_id: str) -> bool:
-        return order_id in self._all
-
-
-async def find_twins(source: Source, *, least: float = 0.6) -> tuple[Twin, ...]:
+async def find_twins(source: Source, *, least: float = 0.6, most: int = 10) -> tuple[Twin, ...]:
     """Find drafts beside which the app made an order of what may be the same property.
 
     A photographer who scans without the draft makes an order of its own, without an external_id,
     and the draft stays a draft for ever. A draft may have several candidates, and an order may be
-    one for several drafts: all are given, the most alike first, and nothing is chosen or changed.
+    one for several drafts: they are given, the most alike first, and nothing is chosen or changed.
+    Where more than `most` drafts may be of one order, as in a block of flats, its pairs say so.
     That an order without an external_id was made by the app is inferred.
+
+    The drafts are kept in memory, and at most `most` pairs for an order.
 
     Args:
         source: A client, whose orders are all listed with proof, or a mirror.
-        least: The score that a pair has at least, 0.0 to 1.0.
+        least: The score that a pair has at least, 0.0 to 1.0. At 0.5 and below, drafts are also
+            compared with orders of other house numbers in the street, which takes much longer.
+        most: How many drafts are given for one order at most.
 
     Raises:
-        ConfigError: `least` is out of range.
+        ConfigError: An argument is out of range.
         UndecodableItemsError: Entries of the list could not be read; one of them may be a twin.
         CubiCasaError: The orders could not all be listed; see `outcome`.
         StoreError: The mirror cannot be read.
     """
-    if not 0.0 <= least <= 1.0:
-        raise ConfigError("least must be 0.0 to 1.0.")
-    drafts, of_order = _Drafts(), dict[str, list[Twin]]()
+    if not 0.0 <= least <= 1.0 or most < 1:
+        raise ConfigError("least must be 0.0 to 1.0, and most 1 or more.")
+    drafts, of_order = Drafts(), dict[str, list[Twin]]()
     async with aclosing(all_orders(source)) as orders:  # the drafts come first
         async for order in orders:
             of_order.pop(order.id, None)
@@ -101,7 +67,7 @@ async def find_twins(source: Source, *, least: float = 0.6) -> tuple[Twin, ...]:
                 drafts.add(order)
                 continue
             drafts.drop(order.id)  # it was one when it was listed before
-            if _is_of_the_app(order) and (twins := list(_twins(order, drafts, least))):
+            if _is_of_the_app(order) and (twins := _twins(order, drafts, least, most)):
                 of_order[order.id] = twins
     found = [twin for twins in of_order.values() for twin in twins if twin.draft.id in drafts]
     return tuple(sorted(found, key=lambda twin: (-twin.score, twin.draft.id, twin.order.id)))
@@ -128,28 +94,23 @@ def _is_of_the_app(order: Order) -> bool:
     )
 
 
-def _twins(order: Order, drafts: _Drafts, least: float) -> Iterator[Twin]:
+def _twins(order: Order, drafts: Drafts, least: float, most: int) -> list[Twin]:
     if order.address is None:
-        return
+        return []
     home = Property.of(order.address)
-    for draft in drafts.near(home):
-        alike = likeness(draft.home, home)
-        if alike is None:
-            continue
-        factor, reason = _in_time(draft.order, order)
-        score = round(alike.score * factor, 3)
-        if score >= least:
-            yield Twin(draft.order, order, score, (*alike.reasons, *([reason] if reason else [])))
-
-
-def _in_time(draft: Order, order: Order) -> tuple[float, str]:
-    """Whether the order was made when a scan for the draft would have been."""
-    drafted = draft.info.created_at if draft.info else None
     made = order.info.created_at if order.info else None
-    if drafted is None or made is None:
-        return 1.0, ""
-    days = abs(made - drafted).days
-    if made >= drafted:
-        return 1.0, f"the order was made {days} days after the draft"
-    factor = 0.8 if drafted - made > _LONG_BEFORE else 1.0
-    return factor, f"the order was made {days} days before the draft"
+    found = list(islice(drafts.near(home, made, least=least), most + 1))
+    more = [f"more drafts than these {most} may be of this order"] if len(found) > most else []
+    twins: list[Twin] = []
+    for score, draft in found[:most]:
+        alike = likeness(draft.home, home)
+        reasons = [*(alike.reasons if alike else ()), *_days_between(draft.order, made), *more]
+        twins.append(Twin(draft.order, order, score, tuple(reasons)))
+    return twins
+
+
+def _days_between(draft: Order, made: datetime | None) -> Iterator[str]:
+    drafted = draft.info.created_at if draft.info else None
+    if drafted is not None and made is not None:
+        when = "after" if made >= drafted else "before"
+        yield f"the order was made {abs(made - drafted).days} days {when} the draft"

@@ -97,6 +97,9 @@ class StuckDraft:
 class Twins:
     """Drafts, and orders of the app that may be of the same property.
 
+    Of an order that may belong to very many drafts, as in a block of flats, the ten most alike
+    count; see `find_twins`.
+
     Attributes:
         pairs: How many pairs there are.
         drafts: How many drafts are in one.

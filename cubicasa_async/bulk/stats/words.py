@@ -43,7 +43,8 @@ FIXES: Final = (
 DRAFTS: Final = "By created_at or, where the server does not say it, by when a run first saw them."
 TWINS: Final = (
     "A draft, and an order of the app that may be of the same property. They are candidates, not "
-    "proof; `cubicasa orders twins` shows what speaks for and against each."
+    "proof, at most ten for one order; `cubicasa orders twins` shows what speaks for and "
+    "against each."
 )
 
 
