@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
+from contextlib import aclosing
 from typing import Any, Final
+
+import attrs
 
 from cubicasa_async.bulk.journal import Record
 from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.core import codec
+from cubicasa_async.core.paging import Pager
 from cubicasa_async.core.walk import Page
-from cubicasa_async.errors import GapError
+from cubicasa_async.resources import walks
 from cubicasa_async.resources.order import Order, OrderStatus
 
-_WALKS: Final = 3
 _KNOWN_STRETCH: Final = 100
 
 
@@ -40,45 +44,43 @@ class ServerOrders:
     async def look(self) -> None:
         """Note all orders that have an external_id.
 
-        Drafts are asked for by their status as well: whether a list without a filter holds them is
-        inferred, not documented.
-
         Raises:
             CubiCasaError: The list could not be walked to its end with proof.
         """
         if not self.looked:
             await self._journal.forget_orders()
         number = self._look + 1
-        for status in (OrderStatus.DRAFT, None):
+        for status in walks.STATUSES:
             await self._walk(status, number)
         self._look = number
 
     async def _walk(self, status: OrderStatus | None, number: int) -> None:
-        for left in reversed(range(_WALKS)):
-            try:
-                await self._walk_once(status, number)
-            except GapError:
-                if not left:
-                    raise
-            else:
-                return
-
-    async def _walk_once(self, status: OrderStatus | None, number: int) -> None:
-        known_in_a_row = 0
-        newest_first = True
-        times: list[Any] = []
-        pages = self._client.orders.list(status=status).pages()
-        try:
-            async for page in pages:
-                rows = list(_keys(page))
-                known = await self._journal.note_orders(rows, number)
-                known_in_a_row = known_in_a_row + known if known == len(page.keys) else 0
-                times = [*times[-1:], *_times(page)]
-                newest_first = newest_first and all(a >= b for a, b in itertools.pairwise(times))
-                if self.looked and newest_first and known_in_a_row >= _KNOWN_STRETCH:
+        stretches: defaultdict[int, _Stretch] = defaultdict(_Stretch)
+        async with aclosing(walks.pages_of(self._list, status)) as pages:
+            async for walk, page in pages:
+                known = await self._journal.note_orders(_keys(page), number)
+                if stretches[walk].is_known(page, known) and self.looked:
                     return
-        finally:
-            await pages.aclose()
+
+    def _list(self, status: OrderStatus | None) -> Pager[Order]:
+        return self._client.orders.list(status=status)
+
+
+@attrs.define
+class _Stretch:
+    """How many orders in a row were seen before, in a list that may be newest first."""
+
+    known_in_a_row: int = 0
+    newest_first: bool = True
+    last_times: list[Any] = attrs.field(factory=list[Any])
+
+    def is_known(self, page: Page[Order], known: int) -> bool:
+        """Whether all that is older was seen before, if `known` of the page were."""
+        self.known_in_a_row = self.known_in_a_row + known if known == len(page.keys) else 0
+        times = [*self.last_times, *_times(page)]
+        self.newest_first = self.newest_first and all(a >= b for a, b in itertools.pairwise(times))
+        self.last_times = times[-1:]
+        return self.newest_first and self.known_in_a_row >= _KNOWN_STRETCH
 
 
 def _keys(page: Page[Order]) -> list[tuple[str, str]]:
