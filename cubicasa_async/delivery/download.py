@@ -22,8 +22,8 @@ from cubicasa_async.resources.order import Order
 MAX_BYTES: Final = 8 * 1024**3
 """The most bytes that a file may have, if nothing else is said."""
 
-_WRITERS: Final = 1
-"""More than one would take the processor from the one that receives."""
+_WRITERS: Final = 2
+"""Threads that write, if none waits for the disk itself; more get in each other's way."""
 
 
 async def download_assets(
@@ -97,10 +97,8 @@ async def download_assets(
     if isinstance(order, str) or order.delivery_assets is None:
         order = await client.orders.get(order if isinstance(order, str) else order.id)
     async with AsyncExitStack() as stack:
-        threads, writer = (
-            Threads(stack.enter_context(ThreadPoolExecutor(count, "cubicasa-files")))
-            for count in (concurrency, _WRITERS)
-        )
+        count = concurrency if durable else _WRITERS
+        threads = Threads(stack.enter_context(ThreadPoolExecutor(count, "cubicasa-files")))
         storage = await _storage(Path(directory), threads, durable=durable)
         stack.enter_context(_locked(storage))
         manifest = Manifest(storage.directory, order.id, threads=threads, durable=durable)
@@ -112,7 +110,7 @@ async def download_assets(
                 allow_http=allow_http,
             )
         )
-        files = OrderFiles(client, order, storage, manifest, sessions, threads, writer, settings)
+        files = OrderFiles(client, order, storage, manifest, sessions, threads, settings)
         work = asyncio.create_task(files.work())
         try:
             while (outcome := await files.outcomes.get()) is not None:

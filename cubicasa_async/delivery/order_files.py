@@ -101,7 +101,6 @@ class OrderFiles:
         manifest: Manifest,
         sessions: FileSessions,
         threads: Threads,
-        writer: Threads,
         settings: Settings,
     ) -> None:
         self._client = client
@@ -110,7 +109,6 @@ class OrderFiles:
         self._manifest = manifest
         self._sessions = sessions
         self._threads = threads
-        self._writer = writer
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._settings = settings
         self._renewing = asyncio.Lock()
@@ -258,7 +256,6 @@ class OrderFiles:
             runtime=self._client.runtime,
             slots=self._slots,
             threads=self._threads,
-            writer=self._writer,
             renew=self._renew,
             progress=tell,
             max_bytes=settings.max_bytes,

@@ -212,8 +212,8 @@ class Storage:
         """What the file of this name holds; None if there is none."""
         return digest_of(self.directory / name)
 
-    def settle(self, name: str, part: Part, there: Digest | None) -> Settled:
-        """Give a part that is whole its final name.
+    def settle(self, name: str, part: Part, there: Digest | None, last: list[bytes]) -> Settled:
+        """Put the last bytes into a part, and give it its final name.
 
         If the file that has that name holds the same, nothing is replaced; if it is another
         version, that is kept as a former one. A directory's entries are on the disk itself only
@@ -223,7 +223,9 @@ class Storage:
             name: The final name.
             part: The part.
             there: What the file of that name holds, if that is known.
+            last: The last bytes.
         """
+        part.write(last)
         content, final = part.digest(), self.directory / name
         there = there or digest_of(final)
         if there == content:

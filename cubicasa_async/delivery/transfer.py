@@ -58,13 +58,12 @@ class Transfer:
     Attributes:
         asset: What is fetched.
         part: Where it goes until it is whole.
-        settle: Gives the whole part its name; called in a thread.
+        settle: Takes the last bytes, and gives the part its name; called in a thread.
         sessions: Fetches.
         config: The client's, for how waits between attempts grow.
         runtime: Sources of time and chance.
         slots: Bound how many files are received at once; what is received whole holds none.
         threads: Run what blocks.
-        writer: Runs what puts bytes into parts.
         renew: Gives the asset's present URL, for one that is refused.
         progress: Is told the bytes received and the bytes of the whole, if those are known.
         max_bytes: The most bytes that a file may have.
@@ -73,13 +72,12 @@ class Transfer:
 
     asset: Asset
     part: Part
-    settle: Callable[[], Settled]
+    settle: Callable[[list[bytes]], Settled]
     sessions: FileSessions
     config: Config
     runtime: Runtime
     slots: asyncio.Semaphore
     threads: Threads
-    writer: Threads
     renew: Callable[[Asset, str], Awaitable[str]]
     progress: Callable[[int, int | None], None]
     max_bytes: int
@@ -131,9 +129,9 @@ class Transfer:
                 if response.status == 304 and about is None and known is not None and asked:
                     same = Settled(Digest(known.size, known.sha256))
                     return Received(same, shown_url(url), known.etag)
-                about = await self._take(response, url, about, asked)
-                note = await self._end_note(response)
-        settled = await self._on_disk(self.settle)
+                about, last = await self._take(response, url, about, asked)
+                note = await self._end_note(response, last)
+        settled = await self._on_disk(self.settle, last)
         etag = _strong_etag(response) or (None if about is None else about.etag)
         return Received(settled, shown_url(url), etag, note)
 
@@ -143,18 +141,19 @@ class Transfer:
         url: str,
         about: PartState | None,
         asked: dict[str, str],
-    ) -> PartState | None:
-        """Make the part whole; gives what it belongs to, if that can be taken up again."""
+    ) -> tuple[PartState | None, list[bytes]]:
+        """Receive what the part lacks; gives what it belongs to, and its last bytes."""
+        last: list[bytes] = []
         if response.status == 200:
             about = _about(response, url)
             self.part.begin(about)
-            await self._stream(response, response.content_length)
+            last = await self._stream(response, response.content_length)
         elif response.status == 206 and about is not None and "Range" in asked:
             await self._on_disk(self.part.take_up)
             if not _continues(response, about, self.part.size):
                 await self._on_disk(self.part.discard)
                 raise _failed("Another part was sent than the one that was asked for.")
-            await self._stream(response, about.total)
+            last = await self._stream(response, about.total)
         elif response.status == 304 and about is not None and "If-None-Match" in asked:
             await self._on_disk(self.part.take_up)
         elif response.status in {206, 416}:
@@ -162,10 +161,14 @@ class Transfer:
             raise _failed("Another part was sent than the one that was asked for.")
         else:
             raise self._refusal(response)
-        return about
+        return about, last
 
-    async def _stream(self, response: aiohttp.ClientResponse, total: int | None) -> None:
-        """Put the body behind what the part holds; a batch is written while the next comes."""
+    async def _stream(self, response: aiohttp.ClientResponse, total: int | None) -> list[bytes]:
+        """Put the body behind what the part holds, but for the last blocks, which are returned.
+
+        A batch is written while the next is received. Each visit to a thread costs as much as
+        receiving a quarter of a megabyte, so most files make do with one.
+        """
         inflate = _inflation(response.headers.get("Content-Encoding", ""))
         total = None if inflate.packed else total
         size, batch, batch_size = self.part.size, list[bytes](), 0
@@ -186,7 +189,7 @@ class Transfer:
                         checked = True
                     if writing is not None:
                         await writing
-                    writing = asyncio.ensure_future(self._write(batch))
+                    writing = asyncio.ensure_future(self._on_disk(self.part.write, batch))
                     size, batch, batch_size = size + batch_size, [], 0
                     self.progress(size, total)
             inflate.check_end()
@@ -198,8 +201,8 @@ class Transfer:
         size += batch_size
         if total is not None and size != total:
             raise _failed(f"The file ended after {size} of {total} bytes.")
-        await self._write(batch)
         self.progress(size, total)
+        return batch
 
     def _check_size(self, size: int) -> None:
         if size > self.max_bytes:
@@ -218,11 +221,13 @@ class Transfer:
             wanted = f"a {self.asset.format} file" if self.asset.format else "a file"
             raise _failed(f"What came is not {wanted}: {problem}.", transient=False)
 
-    async def _end_note(self, response: aiohttp.ClientResponse) -> str:
+    async def _end_note(self, response: aiohttp.ClientResponse, last: list[bytes]) -> str:
         """What to say of a file whose length the server did not tell."""
         encoding = response.headers.get("Transfer-Encoding", "").lower()
         if response.status == 304 or response.content_length is not None or "chunked" in encoding:
             return ""
+        await self._on_disk(self.part.write, last[:])
+        last.clear()
         tail = await self._on_disk(self.part.tail, file_kinds.TAIL)
         whole = file_kinds.ends_well(self.asset.format, tail)
         if whole is False:
@@ -245,15 +250,9 @@ class Transfer:
         )
         return _AttemptError(error, (wait or 0.0) if transient else 0.0)
 
-    async def _write(self, batch: list[bytes]) -> None:
-        await self._explained(self.writer.run(self.part.write, batch))
-
     async def _on_disk(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._explained(self.threads.run(function, *args, **kwargs))
-
-    async def _explained(self, doing: Awaitable[T]) -> T:
         try:
-            return await doing
+            return await self.threads.run(function, *args, **kwargs)
         except OSError as exc:
             reason = exc.strerror or type(exc).__name__
             raise DownloadError(
