@@ -9,16 +9,32 @@ from io import TextIOWrapper
 
 def main() -> None:
     """Run the command; exits with its code."""
+    code: int | str | None
     try:
-        sys.exit(_run())
+        try:
+            code = _run()
+        except SystemExit as ended:
+            code = ended.code
+        sys.stdout.flush()
     except KeyboardInterrupt:  # while it was being loaded
-        sys.exit(130)
+        code = 130
+    except BrokenPipeError:  # whoever read the output has gone
+        code = 130
+        _drop_output()
     except OSError as exc:
         print(  # noqa: T201 # click may be what is broken
             f"Error: {exc.strerror or exc}. What was asked of the service may have been done.",
             file=sys.stderr,
         )
-        sys.exit(4)
+        code = 4
+        _drop_output()
+    sys.exit(code)
+
+
+def _drop_output() -> None:
+    """Lose what could not be written; Python would try it again as it ends."""
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 # it is no file
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _run() -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -97,7 +95,6 @@ class LateGroup(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # whoever read the output has gone
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise SystemExit(INTERRUPTED) from None
 
     def resolve_command(

@@ -26,7 +26,9 @@ _ROOT = str(Path(cubicasa_async.__file__).parent.parent)
 
 def environment(sandbox: Sandbox | None, **more: str) -> dict[str, str]:
     """The variables of a child that talks to this sandbox."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("CUBICASA_")}
+    # Output that is not buffered hides what a user would meet.
+    dropped = ("CUBICASA_", "PYTHONUNBUFFERED")
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     ours |= {"PYTHONPATH": _ROOT, "COLUMNS": "120", "PYTHONUTF8": "1"}
     if sandbox is not None:
         ours |= {"CUBICASA_API_KEY": sandbox.api_key, "CUBICASA_BASE_URL": sandbox.base_url}
