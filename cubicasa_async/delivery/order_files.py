@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
@@ -112,6 +113,7 @@ class OrderFiles:
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._settings = settings
         self._renewing = asyncio.Lock()
+        self._all_done = asyncio.Event()
         self._done: asyncio.Queue[_Done | None] = asyncio.Queue(8 * settings.concurrency)
         self.outcomes: asyncio.Queue[AssetOutcome | None] = asyncio.Queue(2 * settings.concurrency)
 
@@ -122,6 +124,7 @@ class OrderFiles:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._record())
                 await self._fetch_all()
+                self._all_done.set()
                 await self._done.put(None)
         except ExceptionGroup as group:  # it is raised behind the last outcome
             failure = _first(group)
@@ -149,7 +152,8 @@ class OrderFiles:
         ended = False
         while not ended:
             batch = [await self._done.get()]
-            await asyncio.sleep(_GATHER)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_done.wait(), _GATHER)
             while not self._done.empty():
                 batch.append(self._done.get_nowait())
             done = [one for one in batch if one is not None]
