@@ -40,12 +40,26 @@ async def asking(
     try:
         while until.encode() not in seen:
             seen += await asyncio.to_thread(os.read, ours, 65536)
+        await _until_it_reads(process.pid)
         yield process, ours, seen
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
         os.close(ours)
+
+
+async def _until_it_reads(number: int) -> None:
+    """Wait until a process sleeps: a signal between question and reading waits for an answer."""
+    status = Path(f"/proc/{number}/stat")
+    if not status.exists():  # not on Linux
+        await asyncio.sleep(0.5)
+        return
+    asleep = 0
+    while asleep < 5:
+        await asyncio.sleep(0.02)
+        state = status.read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+        asleep = asleep + 1 if state == "S" else 0
 
 
 class TestAQuestion:
