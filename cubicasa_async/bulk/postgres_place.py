@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cubicasa_async.bulk import postgres_sql as texts
 from cubicasa_async.config import Secret
 from cubicasa_async.core.extras import from_extra
+from cubicasa_async.core.postgres import KEEPALIVES
 from cubicasa_async.errors import ConfigError, JournalError
 
 if TYPE_CHECKING:
@@ -14,13 +15,7 @@ if TYPE_CHECKING:
 
     Database = psycopg.Connection[tuple[Any, ...]]
 
-_DEFAULTS: Final = {  # a server that is gone must be noticed within a lease
-    "connect_timeout": "10",
-    "keepalives_idle": "20",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "application_name": "cubicasa_async",
-}
+_DEFAULTS: Final = {**KEEPALIVES, "connect_timeout": "10", "application_name": "cubicasa_async"}
 
 
 JOB: Final = "drafts"
@@ -74,8 +69,7 @@ class PostgresPlace:
         """A connection on which what is committed is durable, with the tables made.
 
         Args:
-            idle: Seconds after which the server undoes a transaction that nothing comes from, and
-                gives what it has locked to others: its machine may never come back.
+            idle: Seconds after which the server undoes a transaction that nothing comes from.
         """
         from psycopg import IsolationLevel
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from cubicasa_async.core.postgres import IDLENESS
+
 VERSION: Final = 1
 LOCK: Final = 0x43754361
 """The advisory lock under which the tables are made."""
@@ -75,7 +77,7 @@ BE_DURABLE: Final = """
 SELECT set_config('synchronous_commit', 'on', false)
 WHERE current_setting('synchronous_commit') = 'off'
 """
-LIMIT_IDLENESS: Final = "SELECT set_config('idle_in_transaction_session_timeout', %s, false)"
+LIMIT_IDLENESS: Final = f"SELECT set_config('{IDLENESS}', %s, false)"
 LOCK_TABLES: Final = "SELECT pg_advisory_xact_lock(%s)"
 HAS_TABLES: Final = "SELECT to_regclass('cubicasa_journal') IS NOT NULL"
 GET_VERSION: Final = "SELECT version FROM cubicasa_journal"

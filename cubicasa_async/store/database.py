@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from cubicasa_async.core.extras import from_extra
+from cubicasa_async.core.postgres import IDLENESS, KEEPALIVES
 from cubicasa_async.errors import StoreError
 from cubicasa_async.store.place import Place
 from cubicasa_async.store.schema import Schema
@@ -24,14 +25,7 @@ _BUSY: Final = 30.0
 """Seconds that a writer of a file waits for another one."""
 
 _IDLE: Final = 60.0
-"""Seconds after which a server undoes what is written by somebody who has fallen silent.
-
-Otherwise a machine that is never heard of again would keep what it has locked from all others.
-"""
-
-_IDLENESS: Final = "idle_in_transaction_session_timeout"
-
-_KEEPALIVES: Final = {"keepalives_idle": "20", "keepalives_interval": "5", "keepalives_count": "3"}
+"""Seconds after which a server undoes what is written by somebody who has fallen silent."""
 
 _PAUSE: Final = 0.01
 """Seconds between two tries of what does not wait by itself."""
@@ -113,7 +107,7 @@ class Store:
             async with self._open_engine().connect() as connection:
                 await connection.execution_options(**_reading_options(connection))
                 if self.place.path is None:  # whoever is read to may take any time
-                    await connection.execute(text(f"SET LOCAL {_IDLENESS} = 0"))
+                    await connection.execute(text(f"SET LOCAL {IDLENESS} = 0"))
                 yield connection
 
     @asynccontextmanager
@@ -172,7 +166,7 @@ class Store:
         if self.place.path is None:
             with from_extra("postgres", "A store in PostgreSQL"):
                 url = self.place.url
-                url = url.set(query={**_KEEPALIVES, **url.query})
+                url = url.set(query={**KEEPALIVES, **url.query})
                 engine = create_async_engine(url, pool_pre_ping=True)
             event.listen(engine.sync_engine, "connect", _set_up_server)
             return engine
@@ -258,7 +252,7 @@ def _reading_options(connection: AsyncConnection) -> dict[str, Any]:
 
 
 def _set_up_server(connection: Any, _: object) -> None:
-    connection.execute(f"SET {_IDLENESS} = {_IDLE * 1000:.0f}")
+    connection.execute(f"SET {IDLENESS} = {_IDLE * 1000:.0f}")
     connection.commit()
 
 
