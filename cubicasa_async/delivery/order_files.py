@@ -113,7 +113,6 @@ class OrderFiles:
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._settings = settings
         self._renewing = asyncio.Lock()
-        self._all_done = asyncio.Event()
         self._done: asyncio.Queue[_Done | None] = asyncio.Queue(8 * settings.concurrency)
         self.outcomes: asyncio.Queue[AssetOutcome | None] = asyncio.Queue(2 * settings.concurrency)
 
@@ -124,7 +123,6 @@ class OrderFiles:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._record())
                 await self._fetch_all()
-                self._all_done.set()
                 await self._done.put(None)
         except ExceptionGroup as group:  # it is raised behind the last outcome
             failure = _first(group)
@@ -153,9 +151,9 @@ class OrderFiles:
         while not ended:
             batch = [await self._done.get()]
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._all_done.wait(), _GATHER)
-            while not self._done.empty():
-                batch.append(self._done.get_nowait())
+                async with asyncio.timeout(_GATHER):
+                    while batch[-1] is not None:
+                        batch.append(await self._done.get())
             done = [one for one in batch if one is not None]
             ended = len(done) < len(batch)
             entries = {one.outcome.asset.name: one.entry for one in done if one.entry is not None}

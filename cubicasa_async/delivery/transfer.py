@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, ParamSpec, TypeVar
 
 import aiohttp
@@ -177,7 +177,7 @@ class Transfer:
         self._check_size(total or 0)
         self.progress(size, total)
         try:
-            async for received in _blocks(response):
+            while received := await _next_block(response):
                 for block in inflate(received):
                     batch.append(block)
                     batch_size += len(block)
@@ -277,12 +277,12 @@ def _may_have_expired(error: DownloadError) -> bool:
     return error.status is not None and 400 <= error.status < 500 and error.status not in _FOR_NOW
 
 
-async def _blocks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
-    """The body as it comes; what came at once is not copied into one, unless that is in shreds."""
-    content, shreds = response.content, response.content_length is None
+async def _next_block(response: aiohttp.ClientResponse) -> bytes:
+    content = response.content
     try:
-        while block := (await content.readany() if shreds else (await content.readchunk())[0]):
-            yield block
+        if response.content_length is None:  # it may come in shreds, which are put together
+            return await content.readany()
+        return (await content.readchunk())[0]
     except failures.FOREIGN as exc:
         raise _AttemptError(lost(exc)) from None
 
