@@ -306,7 +306,17 @@ class EchoMismatchError(CubiCasaError):
 
 
 class InferredPathWarning(UserWarning):
-    """An operation was called whose path or method is inferred, and may be wrong."""
+    """An operation was called whose path or method is inferred, and may be wrong.
+
+    Its arguments are what is inferred, in a sentence, and how to correct it from Python.
+    """
+
+    def __init__(self, fact: str, advice: str = "") -> None:
+        super().__init__(fact, advice)
+        self.fact: str = fact
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, self.args))
 
 
 @attrs.frozen

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-_CORRECTED = " The command's --help says how to correct it."
+_CORRECTED = "The command's --help says how to correct it."
 INCOMPLETE, UNUSABLE, REFUSED, NO_ANSWER, INTERRUPTED = 1, 2, 3, 4, 130
 
 
@@ -80,10 +80,12 @@ def runs(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[P, N
         said: set[str] = set()
 
         def say(message: Warning | str, *_: Any, **__: Any) -> None:
-            text, advice, _python = str(message).partition(" If the server does not know it,")
+            text = str(message)
+            if isinstance(message, InferredPathWarning):
+                text = f"{message.fact} {_CORRECTED}"
             if text not in said:
                 said.add(text)
-                click.echo(f"Note: {text}{advice and _CORRECTED}", err=True)
+                click.echo(f"Note: {text}", err=True)
 
         try:
             with warnings.catch_warnings():

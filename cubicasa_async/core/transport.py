@@ -184,13 +184,13 @@ class Transport:
         inferred = endpoint.evidence is Evidence.INFERRED
         if inferred and endpoint.operation not in self._warned:
             self._warned.add(endpoint.operation)
-            warnings.warn(
+            warning = InferredPathWarning(
                 f"{endpoint.operation}: {endpoint.method} {endpoint.path} is inferred and may be "
-                "wrong. If the server does not know it, correct it by the client's setting "
+                "wrong.",
+                "If the server does not know it, correct it by the client's setting "
                 f"paths={{{endpoint.operation!r}: 'METHOD /path'}}. Set to itself, it is accepted.",
-                InferredPathWarning,
-                stacklevel=5,
             )
+            warnings.warn(warning, stacklevel=5)
         return endpoint
 
     def _decide(
