@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from cubicasa_async.sandbox.plan import Plan
+from cubicasa_async.sandbox.plan import Plan, chosen
 
 __all__ = ["PHASES", "Fault", "FaultPlan", "Hit", "Kind", "Phase"]
 
@@ -92,21 +92,11 @@ _STATUSES: Final = {Kind.STATUS: 503, Kind.REDIRECT: 307}
 
 
 def _kind(value: object) -> Kind:
-    try:
-        return Kind(str(value))
-    except ValueError:
-        raise ValueError(
-            f"{value!r} is no kind of fault; choose one of {', '.join(Kind)}."
-        ) from None
+    return chosen(Kind, "kind of fault", value)
 
 
 def _phase(value: object) -> Phase:
-    try:
-        return Phase(str(value))
-    except ValueError:
-        raise ValueError(
-            f"{value!r} is no phase of a request; choose one of {', '.join(Phase)}."
-        ) from None
+    return chosen(Phase, "phase of a request", value)
 
 
 def _default_phase(fault: Fault) -> Phase:

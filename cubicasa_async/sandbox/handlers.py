@@ -191,10 +191,11 @@ def users_send_password_reset(call: Call) -> Answer:
 def orders_list(call: Call) -> Answer:
     """A page of orders without their files, of some statuses if asked for."""
     statuses = call.query["status"]
-    keep: Callable[[Order], bool] | None = None
-    if statuses:
-        keep = lambda order: order.status in statuses  # noqa: E731 - the filter, if there is one
-    return call.page(call.world.orders, shapes.order_row, keep)
+
+    def keep(order: Order) -> bool:
+        return order.status in statuses
+
+    return call.page(call.world.orders, shapes.order_row, keep if statuses else None)
 
 
 def orders_get(call: Call) -> Answer:

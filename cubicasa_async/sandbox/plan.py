@@ -5,11 +5,26 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 import attrs
 
-__all__ = ["Plan"]
+__all__ = ["Plan", "chosen"]
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def chosen(kinds: type[E], what: str, value: object) -> E:
+    """One of an enumeration by its value.
+
+    Raises:
+        ValueError: It is none of them; the message names all there are.
+    """
+    try:
+        return kinds(str(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is no {what}; choose one of {', '.join(kinds)}.") from None
 
 
 class Ruled(Protocol):

@@ -19,7 +19,7 @@ import attrs
 
 from cubicasa_async.sandbox.changes import StatusChange
 from cubicasa_async.sandbox.clock import Clock
-from cubicasa_async.sandbox.plan import Plan
+from cubicasa_async.sandbox.plan import Plan, chosen
 from cubicasa_async.sandbox.world import World
 
 __all__ = ["TRIGGERS", "WebhookCall", "WebhookFault", "WebhookKind", "WebhookPlan", "Webhooks"]
@@ -50,12 +50,7 @@ class WebhookKind(enum.StrEnum):
 
 
 def _kind(value: object) -> WebhookKind:
-    try:
-        return WebhookKind(str(value))
-    except ValueError:
-        raise ValueError(
-            f"{value!r} is no kind of webhook fault; choose one of {', '.join(WebhookKind)}."
-        ) from None
+    return chosen(WebhookKind, "kind of webhook fault", value)
 
 
 _HEAD_START: Final = 0.01
