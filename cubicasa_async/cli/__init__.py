@@ -63,6 +63,7 @@ def _open_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+            nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 # open to the end
+            setattr(sys, name, nowhere)
         elif isinstance(stream, TextIOWrapper):  # letters that it cannot hold are escaped
             stream.reconfigure(errors="backslashreplace")

@@ -75,7 +75,7 @@ class Caller:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    while not holds():  # noqa: ASYNC110 - what is awaited is the server's and has no event
+    while not holds():  # noqa: ASYNC110 # what is awaited is the server's and has no event
         await asyncio.sleep(0.001)
 
 

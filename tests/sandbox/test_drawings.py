@@ -59,10 +59,10 @@ def test_a_jpeg_consists_of_whole_segments() -> None:
 
 def test_an_svg_is_well_formed_and_says_the_address() -> None:
     text = drawn("/o/1/floor-0.svg", 'Fish & "Chips" <Lane>').whole
-    root = ET.fromstring(text)  # noqa: S314 - our own
+    root = ET.fromstring(text)  # noqa: S314 # our own
     words = [one.text for one in root.iter("{http://www.w3.org/2000/svg}text")]
     assert 'Fish & "Chips" <Lane>' in words
-    ET.fromstring(filled("/o/1/floor-0.svg", 20_001))  # noqa: S314 - our own
+    ET.fromstring(filled("/o/1/floor-0.svg", 20_001))  # noqa: S314 # our own
 
 
 @pytest.mark.parametrize("size", [0, 20_000])
@@ -115,7 +115,7 @@ def test_it_is_filled_up_to_the_byte(kind: str) -> None:
 def test_any_order_can_be_drawn(order: str) -> None:
     for floor in (0, 1):
         path, address = f"/{order}/1/floor-{floor}.dim", "Élan Straße\0 \ud800 5, ßßßß " * 5
-        ET.fromstring(drawn(f"{path}.svg", address).whole)  # noqa: S314 - our own
+        ET.fromstring(drawn(f"{path}.svg", address).whole)  # noqa: S314 # our own
         drawn(f"{path}.pdf", address)
         assert len(drawn(f"{path}.jpg", address).whole) < 20_000
         parts = dict(chunks(drawn(f"{path}.png", address).whole))

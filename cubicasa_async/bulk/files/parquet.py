@@ -85,7 +85,7 @@ def _shown(scalar: Any) -> str:
         return bytes(scalar.as_buffer()).decode("utf-8", "replace")
     try:
         return str(scalar.cast("string").as_py())
-    except (ValueError, NotImplementedError):
+    except (ValueError, NotImplementedError):  # pyarrow knows no text for this type
         return f"({scalar.type})"
 
 

@@ -41,7 +41,7 @@ async def test_the_lines_do_what_the_page_did(sandbox: Sandbox, page: Page) -> N
             if language == 0:
                 await run_curl(line[0])
             else:
-                exec(line[1], {"sandbox": sandbox, "Fault": Fault, "WebhookFault": WebhookFault})  # noqa: S102 - what the page offers
+                exec(line[1], {"sandbox": sandbox, "Fault": Fault, "WebhookFault": WebhookFault})  # noqa: S102 # what the page offers
         assert facts_of(sandbox) == expected
 
 
@@ -68,7 +68,7 @@ async def test_the_lines_of_the_ledger_ask_the_api_the_same(sandbox: Sandbox, pa
         asked = [(one.method, one.path, one.body, one.authorised) for one in sandbox.ledger]
         for curl, python in lines:
             await run_curl(curl)
-            await eval(python.removeprefix("await "), {"client": client})  # noqa: S307 - what the page offers
+            await eval(python.removeprefix("await "), {"client": client})  # noqa: S307 # what the page offers
         hidden = await page.run(
             "import('/_sandbox/console/lines.js').then((lines) => lines.requestLines("
             "{api_key: null, base_url: 'http://x'}, {method: 'GET', path: '/orders'}).curl)"

@@ -171,7 +171,7 @@ async def test_one_fault_is_taken_away_by_keyboard(sandbox: Sandbox, page: Page)
     )
     sandbox.faults.clear()
     sandbox.faults.add(Fault("drop"), Fault("reset"))
-    exec(lines[0][1], {"sandbox": sandbox})  # noqa: S102 - what the page offers
+    exec(lines[0][1], {"sandbox": sandbox})  # noqa: S102 # what the page offers
     assert [fault.kind for fault in sandbox.faults] == ["drop"]
     sandbox.faults.add(Fault("stall"))
     assert await run_curl(lines[0][0].replace("faults/2", "faults/3"))
