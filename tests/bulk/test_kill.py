@@ -67,6 +67,8 @@ class Job:
         The fraction is a part of the time that a request takes, roughly.
         """
         begin = len(self.sandbox.ledger)
+        # However late the kill comes, the run has not gone much further.
+        barrier = Fault("stall", operation=CREATE, skip=int(moment) + 10)
         arguments = self.arguments(program, *options)
         async with started(
             *arguments,
@@ -74,11 +76,14 @@ class Job:
             environ=environment(self.sandbox),
             cwd=self.directory,
         ) as child:
+            self.sandbox.faults.add(barrier)
             await self._reached(child, begin + int(moment))
             await asyncio.sleep(moment % 1 / 200)
             if child.process.returncode is None:
                 child.process.kill()
-            return await child.end()
+            result = await child.end()
+        self.sandbox.faults.remove(max(self.sandbox.faults.in_force))
+        return result
 
     async def _reached(self, child: Child, requests: int) -> None:
         def is_so() -> bool:
