@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from cubicasa_async.core.walk import Page
@@ -32,10 +32,10 @@ class Ahead(Generic[T]):
         self._guessed: dict[int, asyncio.Task[Page[T]]] = {}
         self._dropped: set[asyncio.Task[Page[T]]] = set()
 
-    async def get(self, offset: int) -> Page[T]:
+    def get(self, offset: int) -> Awaitable[Page[T]]:
         """The page at an offset."""
         if self._window == 1:
-            return await self._fetch(offset)
+            return self._fetch(offset)
         stride = 0 if self._last is None else offset - self._last
         self._last = offset
         page = self._guessed.pop(offset, None)
@@ -47,7 +47,7 @@ class Ahead(Generic[T]):
         page = page or asyncio.create_task(self._fetch(offset))
         if stride > 0:
             self._guess([offset + step * stride for step in range(1, self._depth)])
-        return await page
+        return page
 
     async def close(self) -> None:
         """Give up what is under way."""

@@ -206,10 +206,11 @@ else:
 
     def _time(slot):
         """A field that holds seconds as they came, checked, until it is asked for its time."""
+        get, from_seconds = slot.__get__, datetime.fromtimestamp
 
         def read(self):
-            value = slot.__get__(self)
-            return datetime.fromtimestamp(value, UTC) if type(value) is float else value
+            value = get(self)
+            return from_seconds(value, UTC) if value.__class__ is float else value
 
         return property(read)
 

@@ -29,6 +29,9 @@ T = TypeVar("T")
 _IN_CURSOR: Final = 50
 _MOST_ITEMS: Final = 10_000
 _WIDEST_WINDOW: Final = 64
+_ACCEPTED_LIMIT: Final = 50
+"""The largest page size that is known to be accepted (observed). Below it, a page has room for the
+record by which it is joined to the one before, so that a walk needs no more pages than others."""
 _KEPT_UNDECODABLE: Final = 100
 
 
@@ -219,13 +222,21 @@ class Pager(Generic[T]):
             raise PagingError("This pager was already iterated over. Make a new one.")
         self._used = True
         walk, limit = self._walk, max(self._limit, SMALLEST_PAGE)
-        ahead = Ahead(lambda offset: self._fetch(offset, limit), window=self._window)
+        shared = 1 if limit < _ACCEPTED_LIMIT else 0
+
+        def fetch(start: int) -> Coroutine[Any, Any, Page[T]]:
+            if start == 0:
+                return self._fetch(0, limit)
+            return self._fetch(start - shared, limit + shared)
+
+        ahead = Ahead(fetch, window=self._window)
         try:
             while not walk.done:
                 self._page_offset = walk.offset
                 del self._given[:-_IN_CURSOR]
                 try:
-                    fresh = walk.accept(await ahead.get(walk.offset))
+                    start = walk.offset and walk.offset + shared
+                    fresh = walk.accept(await ahead.get(start))
                 except CubiCasaError as exc:
                     raise self._with_cursor(exc)  # noqa: B904 # the same error, completed
                 if fresh.keys:

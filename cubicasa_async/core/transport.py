@@ -377,7 +377,7 @@ async def _read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
         raise wire.too_large(limit)
     chunks: list[bytes] = []
     size = 0
-    async for chunk in response.content.iter_any():
+    while chunk := await response.content.readany():
         size += len(chunk)
         if size > limit:
             response.close()

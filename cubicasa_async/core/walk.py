@@ -83,7 +83,8 @@ class Page(Generic[T]):
         known = next((i for i, key in enumerate(keys) if key not in seen), len(keys))
         rest = keys[known:]
         if seen.isdisjoint(rest) and len(set(rest)) == len(rest):
-            return attrs.evolve(self, keys=rest, entries=self.entries[known:])
+            entries = self.entries[known:]
+            return Page(rest, entries, self.offset, self.has_more, self.next_offset)
         fresh = {r.key: r for r in self.records if r.key not in seen}
         return page_of(fresh.values(), self.offset, self.has_more, self.next_offset)
 

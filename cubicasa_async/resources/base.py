@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -73,11 +73,11 @@ class Resource:
 
         filters = f"&{urlencode(query)}" if query else ""
 
-        async def fetch(offset: int, size: int) -> Page[T]:
+        def fetch(offset: int, size: int) -> Coroutine[Any, Any, Page[T]]:
             def read(endpoint: Endpoint[Any], answer: wire.Answer) -> Page[T]:
                 return read_page(endpoint, answer, offset)
 
-            return await self.transport.call(
+            return self.transport.call(
                 endpoint,  # type: ignore[arg-type] # its class is that of an item
                 options=complete,
                 path=path,

@@ -189,6 +189,23 @@ async def test_a_pager_is_iterated_over_once() -> None:
     assert str(caught.value) == "This pager was already iterated over. Make a new one."
 
 
+@pytest.mark.parametrize("window", [1, 4])
+async def test_pages_have_the_size_that_was_asked_for_though_they_share_a_record(
+    window: int,
+) -> None:
+    listing = Listing(200)
+    pages = [one async for one in pager(listing.fetch, limit=20, window=window).pages()]
+    assert [len(one.items) for one in pages] == [20] * 10
+    assert {limit for _, limit in listing.asked} == {20, 21}
+
+
+@pytest.mark.parametrize("limit", [50, 100])
+async def test_no_more_is_asked_for_than_the_server_is_known_to_allow(limit: int) -> None:
+    listing = Listing(400)
+    assert await rest(pager(listing.fetch, limit=limit)) == listing.keys
+    assert {asked for _, asked in listing.asked} == {limit}
+
+
 async def test_pages_hold_each_record_once() -> None:
     listing = Listing(35, Reading.SKIPPING)
     pages = [one async for one in pager(listing.fetch).pages()]
