@@ -9,6 +9,7 @@ from typing import Final
 
 import aiohttp
 import attrs
+from aiohttp.abc import AbstractStreamWriter
 
 from cubicasa_async.config import Config
 from cubicasa_async.core.alarm import Alarm
@@ -24,10 +25,28 @@ class Mark:
     """How far an attempt came.
 
     Attributes:
-        sent: Whether its headers began to leave; only set on traced sessions.
+        sent: Whether it began to leave: its headers, which a body has with it.
     """
 
     sent: bool = False
+
+
+class MarkedBody(aiohttp.BytesPayload):
+    """A body in JSON that marks its attempt when it begins to leave.
+
+    aiohttp keeps the headers back until then.
+    """
+
+    def __init__(self, value: bytes, mark: Mark) -> None:
+        super().__init__(value, content_type="application/json")
+        self._mark = mark
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Write it; aiohttp calls this once."""
+        self._mark.sent = True
+        await super().write_with_length(writer, content_length)
 
 
 class OnlyOnce:
@@ -78,13 +97,13 @@ class Borrowed:
 class Connections:
     """What is open on one event loop: a gate and two sessions over one pool of connections.
 
-    Tracing costs a good part of a call, so only calls with an effect use the traced session.
+    Tracing costs a good part of a call, so only calls use it that have no body to be marked by.
 
     Attributes:
         gate: Bounds how many calls run at once, and how fast they begin.
         alarm: Bounds how long an attempt takes.
-        plain: For calls without an effect.
-        traced: For calls with one; it marks the attempt (a Mark) when its headers begin to leave.
+        plain: For calls without an effect, or with a body.
+        traced: For the others; it marks the attempt (a Mark) when its headers begin to leave.
     """
 
     def __init__(

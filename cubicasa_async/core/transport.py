@@ -19,7 +19,7 @@ import aiohttp
 
 from cubicasa_async.config import Config, RequestOptions
 from cubicasa_async.core import failures, policy, wire
-from cubicasa_async.core.connections import Borrowed, Connections, Mark, OnlyOnce
+from cubicasa_async.core.connections import Borrowed, Connections, Mark, MarkedBody, OnlyOnce
 from cubicasa_async.core.endpoint import Effect, Endpoint, Evidence
 from cubicasa_async.core.limits import Priority
 from cubicasa_async.core.runtime import Runtime
@@ -335,14 +335,18 @@ class _Attempt:
 
     async def _send(self) -> wire.Answer:
         config, request, mark = self.transport.config, self.request, self._mark
-        session = self.connections.traced if mark else self.connections.plain
-        headers = self.options.headers or {}
-        if request.body is not None:
+        session, headers = self.connections.plain, self.options.headers or {}
+        body: bytes | MarkedBody | None = request.body
+        if body is not None:
             headers = {**headers, "Content-Type": "application/json"}
+        if mark and request.body is not None:
+            body = MarkedBody(request.body, mark)
+        elif mark:
+            session = self.connections.traced
         async with session.request(
             request.method,
             request.url,
-            data=request.body,
+            data=body,
             headers=headers,
             allow_redirects=False,
             proxy=config.proxy,
@@ -350,10 +354,10 @@ class _Attempt:
             trace_request_ctx=mark,
         ) as response:
             self._phase, self._status = "answer", response.status
-            body = await _read_bounded(response, config.max_response_bytes)
-            if body and (encoding := response.headers.get("content-encoding")):
-                body = wire.inflate(body, encoding.strip().lower(), config.max_response_bytes)
-            return wire.Answer(response.status, response.headers, body)
+            answer = await _read_bounded(response, config.max_response_bytes)
+            if answer and (encoding := response.headers.get("content-encoding")):
+                answer = wire.inflate(answer, encoding.strip().lower(), config.max_response_bytes)
+            return wire.Answer(response.status, response.headers, answer)
 
     def record(self, error: CubiCasaError, slept: float) -> Attempt:
         if self._phase == "connect" and self._mark and self._mark.sent:

@@ -7,11 +7,15 @@ guard beside it may no longer be needed, or no longer be enough.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from unittest.mock import create_autospec
 
 import aiohttp
 import pytest
+from aiohttp.http_writer import StreamWriter
 
 from cubicasa_async import AsyncCubiCasa, RequestOptions
+from cubicasa_async.core.connections import Mark, MarkedBody
 from cubicasa_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -139,10 +143,62 @@ async def test_a_damaged_body_is_a_doubt_and_one_of_our_errors(
     assert caught.value.outcome is Outcome.UNKNOWN
 
 
+class _Unwritten(aiohttp.BytesPayload):
+    """A body that fails instead of being written."""
+
+    async def write_with_length(self, writer: object, content_length: int | None) -> None:
+        raise OSError("It is not written.")
+
+
+async def test_fact_aiohttp_keeps_the_headers_back_until_the_body_leaves() -> None:
+    arrived: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.set_result(await reader.read())
+        writer.close()
+
+    server = await asyncio.start_server(read, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await session.post(f"http://127.0.0.1:{port}/", data=_Unwritten(b"{}"))
+        assert await arrived == b""
+
+
+async def test_a_body_marks_its_attempt_before_it_leaves() -> None:
+    mark, seen = Mark(), list[bool]()
+
+    def look(_: bytes) -> None:
+        seen.append(mark.sent)
+
+    writer = create_autospec(StreamWriter, instance=True)
+    writer.write.side_effect = look
+    await MarkedBody(b"{}", mark).write_with_length(writer, 2)
+    assert seen == [True]
+
+
+CALLS: dict[str, Callable[[AsyncCubiCasa], Awaitable[object]]] = {
+    "with a body": lambda client: client.drafts.create(**DRAFT),
+    "without one": lambda client: client.users.delete("x", options=ONCE),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+async def test_what_was_sent_is_known_to_be(
+    call: Callable[[AsyncCubiCasa], Awaitable[object]], moments: VirtualTime
+) -> None:
+    async with RawServer(HANG_UP) as server, client_of(server, moments) as client:
+        with pytest.raises(ConnectionLostError) as caught:
+            await call(client)
+        assert len(server.requests) == 1
+    assert caught.value.outcome is Outcome.UNKNOWN
+    assert caught.value.attempts[0].phase == "send"
+
+
 async def test_fact_aiohttp_counts_waiting_for_its_pool_as_time_of_the_request() -> None:
     pool = aiohttp.TCPConnector(limit=1)
     async with RawServer(SILENCE) as server, aiohttp.ClientSession(connector=pool) as session:
-        holding = asyncio.create_task(_get(session, server, 5.0))
+        holding = asyncio.create_task(_get(session, server, 600.0))
         await server.arrived.wait()
         with pytest.raises(TimeoutError):
             await _get(session, server, 0.02)
