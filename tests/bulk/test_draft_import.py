@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +23,6 @@ from cubicasa_async.bulk import (
     import_drafts,
 )
 from cubicasa_async.bulk.files.table import open_table
-from cubicasa_async.config import RequestOptions
 from cubicasa_async.errors import (
     AuthenticationError,
     ConfigError,
@@ -37,6 +36,7 @@ from cubicasa_async.errors import (
     ServerError,
 )
 from cubicasa_async.sandbox import Fault, Reading, Sandbox
+from tests.support.gate import Gate
 from tests.support.listings import kinds, listing, listings, made, once, states, told
 from tests.support.moments import VirtualTime
 from tests.support.waiting import until
@@ -408,34 +408,56 @@ class TestLostAnswers:
         assert "the row has changed since its draft was made" in outcome.note
 
 
+class Waits(VirtualTime):
+    """Time in which something happens during one wait, counted from 1."""
+
+    def __init__(self, number: int, happen: Callable[[], Awaitable[object]]) -> None:
+        super().__init__()
+        self._number = number
+        self._happen = happen
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds)
+        if len(self.slept) == self._number:
+            await self._happen()
+
+
 class TestLateEffects:
-    """A request takes effect after the client has given it up. Here time is real."""
+    """A request takes effect after its connection is gone and the client has given it up."""
 
     @pytest.fixture
-    async def hasty(self, sandbox: Sandbox) -> AsyncIterator[AsyncCubiCasa]:
-        options = RequestOptions(timeout=0.2)
-        async with AsyncCubiCasa(
-            sandbox.api_key, base_url=sandbox.base_url, options=options
-        ) as client:
-            yield client
+    def late(self, sandbox: Sandbox) -> Callable[[], Awaitable[object]]:
+        """Lets the third request take effect."""
+        gate = Gate(sandbox)
+        sandbox.faults.add(gate.fault(operation=CREATE, skip=2, times=1, client_leaves=True))
 
-    @staticmethod
-    def late(seconds: float) -> Fault:
-        return Fault("delay", seconds=seconds, operation=CREATE, skip=2, times=1)
+        async def take_effect() -> None:
+            gate.open()
+            await until(lambda: sandbox.ledger.of(CREATE)[2].committed)
+
+        return take_effect
 
     async def test_within_the_time_allowed_for_it_there_is_one_draft(
-        self, hasty: AsyncCubiCasa, sandbox: Sandbox, journal: Path
+        self, sandbox: Sandbox, journal: Path, late: Callable[[], Awaitable[object]]
     ) -> None:
-        sandbox.faults.add(self.late(0.5))
-        outcomes = await told(import_drafts(hasty, listings(5), journal=journal, settle=0.8))
+        moments = Waits(1, late)
+        async with AsyncCubiCasa(
+            sandbox.api_key, base_url=sandbox.base_url, runtime=moments.runtime
+        ) as client:
+            outcomes = await told(import_drafts(client, listings(5), journal=journal, settle=8.0))
+        assert moments.slept == [8.0]
         assert kinds(outcomes) == {"created": 5}
         assert made(sandbox) == once(5)
 
     async def test_after_the_row_was_sent_again_both_are_reported(
-        self, hasty: AsyncCubiCasa, sandbox: Sandbox, journal: Path
+        self, sandbox: Sandbox, journal: Path, late: Callable[[], Awaitable[object]]
     ) -> None:
-        sandbox.faults.add(self.late(0.8))
-        outcomes = await told(import_drafts(hasty, listings(5), journal=journal, settle=0.4))
+        moments = Waits(2, late)
+        async with AsyncCubiCasa(
+            sandbox.api_key, base_url=sandbox.base_url, runtime=moments.runtime
+        ) as client:
+            outcomes = await told(import_drafts(client, listings(5), journal=journal, settle=8.0))
+        assert moments.slept == [8.0, 8.0]
         assert kinds(outcomes) == {"created": 4, "unknown": 1}
         [unknown] = [outcome for outcome in outcomes if isinstance(outcome, Unknown)]
         twice = {key: ids for key, ids in sandbox.ledger.by_external_id().items() if len(ids) > 1}
@@ -444,12 +466,17 @@ class TestLateEffects:
         assert "delete all but one" in unknown.note
 
     async def test_after_the_end_of_the_run_the_next_one_reports_both(
-        self, hasty: AsyncCubiCasa, sandbox: Sandbox, journal: Path
+        self,
+        client: AsyncCubiCasa,
+        sandbox: Sandbox,
+        journal: Path,
+        late: Callable[[], Awaitable[object]],
     ) -> None:
-        sandbox.faults.add(self.late(0.6))
-        await told(import_drafts(hasty, listings(5), journal=journal, settle=0.0))
-        await until(lambda: sorted(made(sandbox).values()) == [1, 1, 1, 1, 2])
-        again = await told(import_drafts(hasty, listings(5), journal=journal, settle=0.0))
+        await told(import_drafts(client, listings(5), journal=journal, settle=0.0))
+        assert made(sandbox) == once(5)
+        await late()
+        assert sorted(made(sandbox).values()) == [1, 1, 1, 1, 2]
+        again = await told(import_drafts(client, listings(5), journal=journal, settle=0.0))
         [unknown] = [outcome for outcome in again if isinstance(outcome, Unknown)]
         assert "the server lists 2 orders" in unknown.note
         assert "delete all but one" in unknown.note

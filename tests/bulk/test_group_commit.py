@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import sqlite3
 import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from cubicasa_async.bulk import group_commit
 from cubicasa_async.bulk.group_commit import GroupCommit
 from cubicasa_async.errors import JournalError
+from tests.support.waiting import until
 
 Statements = Counter[str]
 Group = GroupCommit[sqlite3.Connection]
@@ -264,26 +266,36 @@ async def test_a_transaction_that_may_be_tried_again_is(path: Path) -> None:
     assert stored(path) == [3]
 
 
-@pytest.mark.parametrize("load", [False, True], ids=["idle", "under load"])
-async def test_the_beat_goes_on(path: Path, load: bool) -> None:
-    beats: list[float] = []
+async def test_the_beat_goes_on_when_nothing_is_asked_for_and_is_not_too_often(path: Path) -> None:
+    beats: list[int] = []
+    begun = time.monotonic()
     group = Group(
         lambda: sqlite3.connect(path, isolation_level=None, check_same_thread=False),
         explain,
         begin=begin,
-        beat=(0.05, lambda _: beats.append(time.monotonic())),
+        beat=(0.05, lambda _: beats.append(len(beats))),
     )
     await group.open()
-    begun = time.monotonic()
-    while len(beats) < 5:
-        if load:
-            await asyncio.gather(*(group.do(lambda _: None) for _ in range(5)))
-        else:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(beats) >= 4)
     await group.close()
-    assert time.monotonic() - begun > 0.2
-    gaps = [later - earlier for earlier, later in itertools.pairwise(beats)]
-    assert min(gaps) > 0.04
+    assert time.monotonic() - begun > 0.05 * len(beats) - 1e-6
+
+
+async def test_the_beat_goes_on_under_load(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, beats = 0.0, list[float]()
+    monkeypatch.setattr(group_commit, "time", SimpleNamespace(monotonic=lambda: now))
+    group = Group(
+        lambda: sqlite3.connect(path, isolation_level=None, check_same_thread=False),
+        explain,
+        begin=begin,
+        beat=(5.0, lambda _: beats.append(now)),
+    )
+    await group.open()
+    for _ in range(23):
+        await asyncio.gather(*(group.do(lambda _: None) for _ in range(5)))
+        now += 1
+    await group.close()
+    assert beats == [5.0, 10.0, 15.0, 20.0]
 
 
 async def test_nothing_is_done_before_it_is_opened() -> None:

@@ -29,6 +29,7 @@ from cubicasa_async.errors import (
     StoreError,
 )
 from cubicasa_async.sandbox import Fault, Reading, Sandbox
+from tests.support.gate import Gate
 from tests.support.mirrors import (
     Meddler,
     NaiveMirror,
@@ -225,7 +226,8 @@ class TestAnOrderThatIsDeletedBetweenTwoPages:
     @pytest.fixture
     async def deletion(self, sandbox: Sandbox) -> AsyncIterator[None]:
         sandbox.world.add_examples(40)
-        sandbox.faults.add(Fault("delay", operation=LIST, skip=1, times=1, seconds=0.2))
+        gate = Gate(sandbox)
+        sandbox.faults.add(gate.fault(operation=LIST, skip=1, times=1))
         doomed = [order.id for order in sandbox.world.orders if order.status == "Draft"][:2]
         doomed += [order.id for order in list(sandbox.world.orders)[:3]]
 
@@ -233,6 +235,7 @@ class TestAnOrderThatIsDeletedBetweenTwoPages:
             await until(lambda: len(sandbox.ledger.of(LIST)) == 2)
             for order_id in set(doomed):
                 sandbox.world.delete(order_id)
+            gate.open()
 
         task = asyncio.create_task(delete())
         yield
@@ -414,7 +417,8 @@ class TestTwoRunsAtOnce:
                 server_schema, autocommit=True
             ) as admin:
                 await admin.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+                    "SELECT pg_terminate_backend(pid, 600000) FROM pg_locks "
+                    "WHERE locktype = 'advisory' "
                     "AND database = (SELECT oid FROM pg_database WHERE datname = 'postgres')"
                 )
             await kinds(mirror_orders(client, server_schema))

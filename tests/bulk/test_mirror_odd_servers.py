@@ -108,7 +108,7 @@ class TestAListThatMovesTooFast:
     def server(self, monkeypatch: pytest.MonkeyPatch) -> OddOrders:
         monkeypatch.setattr(walk, "_REMEMBERED", 25)  # ten thousand, which would take long
         server = OddOrders()
-        for number in range(60):
+        for number in range(80):  # the upheaval strikes in the middle of them
             server.add(number)
         return server
 
@@ -133,7 +133,7 @@ class TestAListThatMovesTooFast:
         assert isinstance(caught.value.__cause__, GapError)
         assert server.upheavals == 1
         assert await query(mirror, VANISHED) == []
-        assert len(await held(mirror)) > 60
+        assert len(await held(mirror)) > 80
         server.upheavals = 0
         await kinds(mirror_orders(client, mirror))
         assert (await held(mirror)).keys() == {order["id"] for order in server.orders}

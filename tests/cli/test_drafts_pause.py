@@ -12,6 +12,7 @@ import pytest
 
 from cubicasa_async.sandbox import Fault, Sandbox
 from tests.support.commands import Child, Result, environment, run, started
+from tests.support.gate import Gate
 from tests.support.listings import as_csv, made, once, states
 from tests.support.waiting import until
 
@@ -35,10 +36,13 @@ async def again(sandbox: Sandbox, directory: Path) -> Result:
 async def test_the_first_finishes_what_is_under_way(
     sandbox: Sandbox, tmp_path: Path, number: signal.Signals
 ) -> None:
-    sandbox.faults.add(Fault("delay", seconds=0.3, operation=CREATE, skip=8))
+    gate = Gate(sandbox)
+    sandbox.faults.add(gate.fault(operation=CREATE, skip=8))
     async with importing(sandbox, tmp_path, 60) as child:
         await until(lambda: len(sandbox.ledger.of(CREATE)) == 16)
         child.process.send_signal(number)
+        await until(lambda: "Finishing" in child.errors)
+        gate.open()
         ended = await child.end()
     assert ended.code == 130
     lines = ended.err.splitlines()
@@ -57,6 +61,7 @@ async def test_the_second_does_not_wait_and_loses_nothing(sandbox: Sandbox, tmp_
     sandbox.faults.add(Fault("stall", phase="after_commit", operation=CREATE, skip=20))
     async with importing(sandbox, tmp_path, 60) as child:
         await until(lambda: len(made(sandbox)) == 28)
+        await until(lambda: len(child.output.splitlines()) == 20)
         child.process.send_signal(signal.SIGINT)
         await until(lambda: "Finishing" in child.errors)
         await asyncio.sleep(0.2)
@@ -74,9 +79,22 @@ async def test_the_second_does_not_wait_and_loses_nothing(sandbox: Sandbox, tmp_
 
 
 async def test_while_the_file_is_read_one_is_enough(sandbox: Sandbox, tmp_path: Path) -> None:
-    async with importing(sandbox, tmp_path, 300_000) as child:
-        await until((tmp_path / "rows.csv.journal-wal").exists)
+    # However late the signal comes, nothing is made before the server's orders were looked at.
+    sandbox.faults.add(Fault("stall", operation="orders.list"))
+    async with importing(sandbox, tmp_path, 60_000) as child:
+        journal = tmp_path / "rows.csv.journal-wal"
+        await until(lambda: journal.exists() or has_open(child, tmp_path / "rows.csv"))
         child.process.send_signal(signal.SIGINT)
         ended = await child.end()
     assert ended.code == 130
     assert not sandbox.ledger.of(CREATE)
+
+
+def has_open(child: Child, file: Path) -> bool:
+    """Whether a process has a file open, where that can be told: on Linux."""
+    try:
+        return any(
+            place.resolve() == file for place in Path(f"/proc/{child.process.pid}/fd").iterdir()
+        )
+    except OSError:
+        return False

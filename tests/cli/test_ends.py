@@ -40,7 +40,7 @@ async def asking(
     try:
         while until.encode() not in seen:
             seen += await asyncio.to_thread(os.read, ours, 65536)
-        await _until_it_reads(process.pid)
+        await until_it_reads(process)
         yield process, ours, seen
     finally:
         if process.returncode is None:
@@ -49,17 +49,27 @@ async def asking(
         os.close(ours)
 
 
-async def _until_it_reads(number: int) -> None:
-    """Wait until a process sleeps: a signal between question and reading waits for an answer."""
-    status = Path(f"/proc/{number}/stat")
-    if not status.exists():  # not on Linux
+async def until_it_reads(process: asyncio.subprocess.Process) -> None:
+    """Wait until a process sleeps or ends: a signal before it reads would wait for an answer."""
+    status = Path(f"/proc/{process.pid}/status")
+    if not status.exists():  # not on Linux, or gone
         await asyncio.sleep(0.5)
         return
     asleep = 0
-    while asleep < 5:
+    while asleep < 5 and process.returncode is None:
         await asyncio.sleep(0.02)
-        state = status.read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-        asleep = asleep + 1 if state == "S" else 0
+        asleep = asleep + 1 if _is_asleep(status) else 0
+
+
+def _is_asleep(status: Path) -> bool:
+    """Whether a process sleeps, with no signal that it has yet to deal with."""
+    try:
+        lines = status.read_text(encoding="utf-8").splitlines()
+    except OSError:  # it has just ended
+        return False
+    told = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    pending = int(told["SigPnd"], 16) | int(told["ShdPnd"], 16)
+    return told["State"].startswith("S") and not pending
 
 
 class TestAQuestion:
@@ -77,7 +87,7 @@ class TestAQuestion:
         variables = environment(sandbox, XDG_CONFIG_HOME=str(tmp_path))
         async with asking(*arguments, until=question, environ=variables) as (process, ours, seen):
             process.send_signal(signal.SIGINT)
-            await asyncio.sleep(0.3)
+            await until_it_reads(process)
             with suppress(OSError):  # as it has ended; else this is an answer
                 os.write(ours, b"\n")
             assert await process.wait() == 130
@@ -121,9 +131,20 @@ async def test_output_that_nobody_reads_ends_it_with_130_and_without_a_word(
     sandbox: Sandbox, command: str
 ) -> None:
     sandbox.world.add_examples(3)
-    line = f"{{ cubicasa {command}; echo $? >&2; }} | exec 0<&-"
-    ended = await asyncio.to_thread(shell, line, environment(sandbox))
-    assert ended.stderr == "130\n"
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, *COMMAND, *command.split()],
+            env=environment(sandbox),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert (ended.returncode, ended.stderr) == (130, b"")
 
 
 async def test_a_closed_output_is_no_fault(sandbox: Sandbox) -> None:

@@ -58,7 +58,7 @@ class Answers:
 
         def keep(url: URL, **sent: Any) -> CallbackResult:
             content = sent.get("data")
-            asked = json.loads(content) if content else None
+            asked = json.loads(content.decode()) if content else None
             self.asked.append(Asked(method, str(url).removeprefix(BASE_URL), asked))
             return CallbackResult(
                 status=status,

@@ -96,6 +96,9 @@ class RawServer:
         await asyncio.gather(*self._open)
         await self._server.wait_closed()
 
+    async def before(self, number: int) -> None:
+        """What comes before the answer to the n-th request: nothing."""
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -117,6 +120,7 @@ class RawServer:
             self.requests.append(await _read(reader, connection))
             self.arrived.set()
             reply = self._replies[min(len(self.requests), len(self._replies)) - 1]
+            await self.before(len(self.requests))
             writer.write(reply.data)
             self.written += len(reply.data)
             await writer.drain()

@@ -10,7 +10,7 @@ import re
 import struct
 import sys
 import termios
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -21,27 +21,36 @@ async def on_a_terminal(
     environ: Mapping[str, str],
     cwd: Path,
     typed: str = "",
-    replies: Sequence[tuple[str, str]] = (),
+    replies: Sequence[tuple[str, str | Callable[[], object]]] = (),
     columns: int = 120,
 ) -> tuple[int, str]:
     """Run the command on a terminal; gives its exit code and all text that came to the screen.
 
     `typed` is what a person types, from the beginning on; `replies` are words on the screen and
-    what is typed once they are there, one after the other.
+    what is typed or called once they are there, one after the other.
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     os.set_blocking(ours, False)
     seen: list[bytes] = []
     waiting = list(replies)
+    closed = asyncio.Event()
 
     def read() -> None:
         try:
-            seen.append(os.read(ours, 65536))
-        except OSError:  # the other side has closed
+            text = os.read(ours, 65536)
+        except OSError:  # the other side has closed, and all that it wrote was read
+            text = b""
+        seen.append(text)
+        if not text:
             loop.remove_reader(ours)
+            closed.set()
         if waiting and waiting[0][0] in b"".join(seen).decode(errors="replace"):
-            os.write(ours, waiting.pop(0)[1].encode())
+            _, reply = waiting.pop(0)
+            if isinstance(reply, str):
+                os.write(ours, reply.encode())
+            else:
+                reply()
 
     loop = asyncio.get_running_loop()
     loop.add_reader(ours, read)
@@ -60,7 +69,7 @@ async def on_a_terminal(
         os.write(ours, typed.encode())
         code = await process.wait()
         os.close(theirs)
-        await asyncio.sleep(0.05)
+        await closed.wait()
     finally:
         loop.remove_reader(ours)
         os.close(ours)
