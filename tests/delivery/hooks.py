@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import socket
+import sys
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import aiohttp
@@ -91,6 +93,20 @@ def register(sandbox: Sandbox, *urls: str) -> None:
     sandbox.world.webhook_urls = list(urls)
     sandbox.world.webhook_triggers = ["moved_to_ready"]
     sandbox.webhooks.pause = 0.01
+    sandbox.webhooks.patience = 120.0  # whoever answers, does so however slow the machine is
+
+
+@contextmanager
+def kept_port() -> Generator[int]:
+    """A port on which a server may listen again and again, and that nobody else is given."""
+    with socket.socket() as keeper:
+        if sys.platform == "linux":  # elsewhere nobody could listen beside it
+            keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("127.0.0.1", 0))
+        port: int = keeper.getsockname()[1]
+        if sys.platform != "linux":
+            keeper.close()
+        yield port
 
 
 async def post(url: str, body: bytes, **options: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import re
 import socket
@@ -16,11 +17,13 @@ from aiohttp import web
 from cubicasa_async import AsyncCubiCasa, Order
 from cubicasa_async.config import Config
 from cubicasa_async.core.file_names import PARTS
-from cubicasa_async.delivery import Downloaded, Failed
+from cubicasa_async.delivery import Downloaded, Failed, Progress
 from cubicasa_async.delivery.file_kinds import ends_well, problem_of
 from cubicasa_async.delivery.reach import FileSessions, RefusedAddressError, is_public
 from cubicasa_async.sandbox import Fault, FileHost, Sandbox
 from tests.delivery.files import Naive, download, on_disk, order_with
+from tests.delivery.hooks import kept_port
+from tests.support.leaps import Leaps
 from tests.support.moments import VirtualTime
 from tests.support.raw_server import RawServer, Reply, Then, answer
 from tests.support.waiting import until
@@ -221,22 +224,51 @@ class served:  # noqa: N801 # used as a function
 
 class TestBadLines:
     async def test_a_stall_is_given_up_and_taken_up(
-        self, client: AsyncCubiCasa, host: FileHost, order: Order, tmp_path: Path
+        self,
+        client: AsyncCubiCasa,
+        host: FileHost,
+        order: Order,
+        tmp_path: Path,
+        moments: VirtualTime,
+        leaps: Leaps,
     ) -> None:
         host.faults.add(Fault("stall", phase="mid_body", times=1))
-        content = await succeeds(client, order, tmp_path, stall_timeout=0.2)
-        assert content == host.content(PATH)
+        told: list[Progress] = []
+        receiving = asyncio.create_task(
+            succeeds(client, order, tmp_path, stall_timeout=60.0, progress=told.append)
+        )
+        await until(lambda: told and told[-1].received > MB)
+        while not moments.slept:  # as it does before it asks again
+            leaps.leap(60.0)  # once more if there were bytes on the way
+            await asyncio.sleep(0.001)
+        assert await receiving == host.content(PATH)
         await until(lambda: host.fetches[0].status is not None)  # the server sees the end later
         assert [fetch.status for fetch in host.fetches] == [200, 206]
 
     async def test_a_file_may_take_longer_than_the_stall_timeout(
-        self, client: AsyncCubiCasa, host: FileHost, order: Order, tmp_path: Path
+        self, client: AsyncCubiCasa, tmp_path: Path, leaps: Leaps
     ) -> None:
-        host.size = 300
-        host.faults.add(Fault("drip", seconds=0.002))
-        content = await succeeds(client, order, tmp_path, stall_timeout=0.3)
-        assert content == host.content(PATH)
-        assert len(host.fetches) == 1
+        whole = b"%PDF-".ljust(BIG, b".")
+        told: list[Progress] = []
+        asked: list[web.BaseRequest] = []
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            asked.append(request)
+            response = web.StreamResponse(headers={"Content-Length": str(BIG)})
+            await response.prepare(request)
+            for end in range(MB, BIG + 1, MB):
+                await response.write(whole[end - MB : end])
+                await until(lambda end=end: told and told[-1].received == end)  # type: ignore[misc] # a default
+                leaps.leap(40.0)
+            return response
+
+        async with served(handle) as origin:
+            content = await succeeds(
+                client, pdf_at(origin), tmp_path, stall_timeout=100.0, progress=told.append
+            )
+        assert content == whole
+        assert len(asked) == 1
+        assert leaps.ahead >= 160.0
 
     @pytest.mark.parametrize(
         "fault",
@@ -274,9 +306,8 @@ class TestBadLines:
         assert failed.error.transient
 
     async def test_no_server_at_all(self, client: AsyncCubiCasa, tmp_path: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
-        failed = await fails(client, pdf_at(f"http://127.0.0.1:{port}"), tmp_path, retries=1)
+        with kept_port() as port:
+            failed = await fails(client, pdf_at(f"http://127.0.0.1:{port}"), tmp_path, retries=1)
         assert "No connection" in failed.note
 
     @pytest.mark.parametrize("framing", ["chunked", "close"])

@@ -11,7 +11,6 @@ import json
 import logging
 import random
 import shlex
-import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -30,7 +29,7 @@ from tests.support.canary import CANARY
 from tests.support.commands import Child, environment, started
 from tests.support.waiting import until
 
-from .hooks import SECRETS, register, served, version_of
+from .hooks import SECRETS, kept_port, register, served, version_of
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +65,8 @@ class Handled:
     def read(cls, file: Path) -> Handled:
         """What the command's command has written down."""
         handled = cls()
-        for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        content = file.read_bytes() if file.exists() else b""
+        for line in content.rpartition(b"\n")[0].splitlines():  # the last may be half written
             told = json.loads(line)
             handled.add(parse_event(json.dumps(told["event"]).encode()), told["order"])
         return handled
@@ -86,11 +86,14 @@ class Handled:
         return events - self.identities
 
 
-async def live(sandbox: Sandbox, count: int, chance: random.Random, pause: float) -> None:
-    """The life of so many orders: a first delivery, a fix and an edit of each, all mixed."""
+async def live(sandbox: Sandbox, count: int, seed: int, pause: float) -> None:
+    """The life of so many orders: a first delivery, a fix and an edit of each, all mixed.
+
+    How many deliveries each has follows from the seed alone.
+    """
     world = sandbox.world
 
-    async def of_one(order_id: str) -> None:
+    async def of_one(order_id: str, chance: random.Random) -> None:
         both = ("products_2d", "products_3d")
 
         async def rest() -> None:
@@ -107,14 +110,8 @@ async def live(sandbox: Sandbox, count: int, chance: random.Random, pause: float
             world.set_status(order_id, "Ready", chance.choice(both))
 
     orders = [world.add_order(status="Pending") for _ in range(count)]
-    await asyncio.gather(*(of_one(order.id) for order in orders))
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
+    lives = (of_one(one.id, random.Random(f"{seed} {n}")) for n, one in enumerate(orders))
+    await asyncio.gather(*lives)
 
 
 @attrs.frozen
@@ -134,9 +131,11 @@ class Listening:
     async def running(self) -> AsyncGenerator[Child]:
         command = f"sh -c {shlex.quote(f'cat >> {shlex.quote(str(self.file))}')}"
         options = ("--hold", "0.5", "--sweep", "0.1", "--retry-after", "0.1", "--json")
+        # Who stands still for as long as the hold loses what it has in hand, any number of times.
+        endless = ("--attempts", "100000")
         async with started(
             *("webhooks", "listen", "--port", str(self.port), "--inbox", self.inbox),
-            *("--exec", command, *options),
+            *("--exec", command, *options, *endless),
             environ=environment(self.sandbox, CUBICASA_WEBHOOK_SECRET=SECRET),
             cwd=self.directory,
         ) as child:
@@ -148,30 +147,31 @@ async def killed_at_random(
 ) -> Handled:
     """Let orders live while the receiver is killed and started again, until all are handled."""
     chance = random.Random(seed)
-    listening = Listening(sandbox, directory, free_port(), inbox)
-    register(sandbox, SECRETS.url(f"http://127.0.0.1:{listening.port}/hook"))
-    sandbox.webhooks.pause = 0.1
-    sandbox.webhooks.faults.add(*FAULTS)
-    # The inbox is made before the first delivery, as it would be.
-    async with listening.running() as child:
-        await until(lambda: "Listening" in child.errors, pause=0.02)
-        life = asyncio.create_task(live(sandbox, count, chance, 0.3 + kills / 4))
-        await asyncio.sleep(chance.uniform(0.3, 1.0))
-    for _ in range(kills - 1):
+    with kept_port() as port:
+        listening = Listening(sandbox, directory, port, inbox)
+        register(sandbox, SECRETS.url(f"http://127.0.0.1:{port}/hook"))
+        sandbox.webhooks.pause = 0.1
+        sandbox.webhooks.faults.add(*FAULTS)
+        # The inbox is made before the first delivery, as it would be.
         async with listening.running() as child:
             await until(lambda: "Listening" in child.errors, pause=0.02)
-            await asyncio.sleep(chance.uniform(0.1, 1.0))
-    async with listening.running() as child:
-        await life
-        await sandbox.webhooks.settled()
+            life = asyncio.create_task(live(sandbox, count, seed, 0.3 + kills / 4))
+            await asyncio.sleep(chance.uniform(0.3, 1.0))
+        for _ in range(kills - 1):
+            async with listening.running() as child:
+                await until(lambda: "Listening" in child.errors, pause=0.02)
+                await asyncio.sleep(chance.uniform(0.1, 1.0))
+        async with listening.running() as child:
+            await life
+            await sandbox.webhooks.settled()
 
-        def all_is_handled() -> bool:
-            handled = Handled.read(listening.file)
-            assert child.process.returncode is None, child.errors
-            return not handled.missed(sandbox) and not handled.unheard_of(sandbox)
+            def all_is_handled() -> bool:
+                handled = Handled.read(listening.file)
+                assert child.process.returncode is None, child.errors
+                return not handled.missed(sandbox) and not handled.unheard_of(sandbox)
 
-        await until(all_is_handled, pause=0.1)
-        assert SECRET not in child.output + child.errors
+            await until(all_is_handled, pause=0.1)
+            assert SECRET not in child.output + child.errors
     return Handled.read(listening.file)
 
 

@@ -17,44 +17,10 @@ from tests.support.canary import CANARY
 from tests.support.commands import environment, started
 from tests.support.waiting import until
 
-from .hooks import SECRETS, register
-from .test_every_delivery import FAULTS, free_port, live
+from .hooks import SECRETS, kept_port, register
+from .test_every_delivery import FAULTS, live
 
-SERVICE = """
-import asyncio, sys
-from aiohttp import web
-from cubicasa_async import AsyncCubiCasa
-from cubicasa_async.core.policy import RetryPolicy
-from cubicasa_async.delivery import (
-    Failed, Inbox, Receiver, WebhookSecrets, download_assets, handle_events, sweep_regularly,
-)
-
-async def main(port, secret):
-    async with AsyncCubiCasa.from_env() as client, Inbox("inbox.db", hold=0.5) as inbox:
-        app = web.Application()
-        app.router.add_post("/hook/{secret}", Receiver(inbox, WebhookSecrets(secret)).handle)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-
-        async def deliver(notice):
-            order = notice.order
-            directory = f"files/{order.id}"
-            async for outcome in download_assets(
-                client, order, directory, allow_private=True, durable=False
-            ):
-                if isinstance(outcome, Failed):
-                    raise RuntimeError(outcome.note)
-
-        print("Listening", flush=True)
-        soon = RetryPolicy(first_wait=0.1, longest_wait=0.5)
-        await asyncio.gather(
-            handle_events(client, inbox, deliver, retry=soon),
-            sweep_regularly(client, inbox, every=0.2, deep_every=2),
-        )
-
-asyncio.run(main(int(sys.argv[1]), sys.argv[2]))
-"""
+SERVICE = ("-m", "tests.delivery.service")
 
 
 async def assets_of_all(client: AsyncCubiCasa, sandbox: Sandbox) -> dict[str, tuple[Asset, ...]]:
@@ -82,7 +48,7 @@ async def serving(sandbox: Sandbox, directory: Path, port: int) -> AsyncGenerato
     """The service, which is killed at the end."""
     async with started(
         *(str(port), SECRETS.current.reveal()),
-        program=("-c", SERVICE),
+        program=SERVICE,
         environ=environment(sandbox),
         cwd=directory,
     ) as child:
@@ -95,25 +61,25 @@ async def delivered(
 ) -> dict[str, tuple[Asset, ...]]:
     """Let orders live while the service is killed and started again, until all files are there."""
     chance = random.Random(seed)
-    port = free_port()
-    register(sandbox, SECRETS.url(f"http://127.0.0.1:{port}/hook"))
-    sandbox.webhooks.pause = 0.1
-    sandbox.webhooks.faults.add(*FAULTS)
-    sandbox.file_host.size = 2_000
-    async with serving(sandbox, directory, port):
-        life = asyncio.create_task(live(sandbox, count, chance, 0.3 + kills / 4))
-        await asyncio.sleep(chance.uniform(0.3, 1.0))
-    for _ in range(kills - 1):
+    with kept_port() as port:
+        register(sandbox, SECRETS.url(f"http://127.0.0.1:{port}/hook"))
+        sandbox.webhooks.pause = 0.1
+        sandbox.webhooks.faults.add(*FAULTS)
+        sandbox.file_host.size = 2_000
         async with serving(sandbox, directory, port):
-            await asyncio.sleep(chance.uniform(0.1, 1.0))
-    async with (
-        serving(sandbox, directory, port),
-        AsyncCubiCasa(sandbox.api_key, base_url=sandbox.base_url) as client,
-    ):
-        await life
-        await sandbox.webhooks.settled()
-        wanted = await assets_of_all(client, sandbox)
-        await until(lambda: not any(wrong(directory, wanted, sandbox)), pause=0.1)
+            life = asyncio.create_task(live(sandbox, count, seed, 0.3 + kills / 4))
+            await asyncio.sleep(chance.uniform(0.3, 1.0))
+        for _ in range(kills - 1):
+            async with serving(sandbox, directory, port):
+                await asyncio.sleep(chance.uniform(0.1, 1.0))
+        async with (
+            serving(sandbox, directory, port),
+            AsyncCubiCasa(sandbox.api_key, base_url=sandbox.base_url) as client,
+        ):
+            await life
+            await sandbox.webhooks.settled()
+            wanted = await assets_of_all(client, sandbox)
+            await until(lambda: not any(wrong(directory, wanted, sandbox)), pause=0.1)
     return wanted
 
 

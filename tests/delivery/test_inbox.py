@@ -10,10 +10,11 @@ import pytest
 
 from cubicasa_async import AsyncCubiCasa, delivery
 from cubicasa_async.delivery.handling import Notice, Settlement, handle_events
-from cubicasa_async.delivery.inbox import Inbox, Settled
+from cubicasa_async.delivery.inbox import Inbox, Settled, Work
 from cubicasa_async.delivery.inbox_tables import SCHEMA, State
 from cubicasa_async.errors import ConfigError, StoreError
 from cubicasa_async.sandbox import Fault, Order, Sandbox
+from tests.support.leaps import Leaps
 from tests.support.moments import VirtualTime
 from tests.support.waiting import until
 
@@ -270,22 +271,42 @@ class TestWhoDiesWhileHandling:
         assert letter.reason == "its handling ended with its process 3 times"
 
 
+class Watched(Inbox):
+    """An inbox that counts the signs of life."""
+
+    signs = 0
+
+    async def renew(self, work: Work) -> bool:
+        kept = await super().renew(work)
+        self.signs += 1
+        return kept
+
+
 async def test_a_handler_that_takes_long_keeps_its_hold(
-    target: str, client: AsyncCubiCasa, order: Order
+    target: str, client: AsyncCubiCasa, order: Order, moments: VirtualTime, leaps: Leaps
 ) -> None:
-    # Real time, as what is tested is that the sign of life comes by itself.
-    async with Inbox(target, hold=0.3) as inbox, Inbox(target, hold=0.3) as other:
-        taken = Taker()
+    begun, done, taken = asyncio.Event(), asyncio.Event(), Taker()
 
-        async def slow(notice: Notice) -> None:
-            await asyncio.sleep(0.8)
-            await taken(notice)
+    async def slow(notice: Notice) -> None:
+        begun.set()
+        await done.wait()
+        await taken(notice)
 
+    async with (
+        Watched(target, runtime=moments.runtime) as inbox,
+        Inbox(target, runtime=moments.runtime) as other,
+    ):
         await put(inbox, event(order))
         first = asyncio.create_task(handle_events(client, inbox, slow, until_idle=True))
-        while not first.done():
+        await begun.wait()
+        for signs in range(1, 8):
+            # The hold runs out by the inbox's clock, and the sign of life comes by the loop's.
+            moments.now += inbox.hold / 3
             await handle(client, other, taken)
-            await asyncio.sleep(0.02)
+            assert not taken.notices
+            leaps.leap(inbox.hold / 3)
+            await until(lambda signs=signs: inbox.signs >= signs)  # type: ignore[misc] # a default
+        done.set()
         await first
         assert [notice.attempt for notice in taken.notices] == [1]
 

@@ -272,16 +272,22 @@ async def test_the_sandbox_is_answered_only_when_the_event_is_on_disk(
         assert work.entry.event.order_id == order.id
 
 
+def heard(sandbox: Sandbox) -> list[int | None]:
+    return [call.status for call in sandbox.webhooks.calls]
+
+
 async def test_while_nothing_can_be_stored_the_three_attempts_are_used(sandbox: Sandbox) -> None:
     shelf = Shelf(StoreError("The disk is full."))
     async with served(Receiver(shelf, SECRETS)) as base:
         register(sandbox, SECRETS.url(base))
-        sandbox.webhooks.pause = 0.05
+        sandbox.webhooks.pause = 3600.0
         sandbox.world.add_order(status="Ready")
-        await until(lambda: len(sandbox.webhooks.calls) >= 2)
-        shelf.failure = None
+        for attempt in (1, 2):
+            await until(lambda attempt=attempt: heard(sandbox) == [503] * attempt)  # type: ignore[misc] # a default
+            shelf.failure = None if attempt == 2 else shelf.failure
+            sandbox.clock.advance(3600.0)
         await sandbox.webhooks.settled()
-    assert [call.status for call in sandbox.webhooks.calls][-1] == 200
+    assert heard(sandbox) == [503, 503, 200]
     assert len(shelf.events) == 1
 
 

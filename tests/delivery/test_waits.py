@@ -20,6 +20,7 @@ from cubicasa_async.errors import (
 )
 from cubicasa_async.resources.waiting import duration
 from cubicasa_async.sandbox import Fault, Sandbox
+from tests.support.gate import Gate
 from tests.support.moments import VirtualTime
 from tests.support.waiting import until
 
@@ -208,14 +209,16 @@ class TestWaking:
         self, patient: AsyncCubiCasa, sandbox: Sandbox
     ) -> None:
         order, signals = sandbox.world.add_order(status="Pending"), OrderSignals()
+        gate = Gate(sandbox)
         # The answer is made, and says Pending; it arrives only after the order became Ready.
-        sandbox.faults.add(Fault("delay", phase="mid_body", seconds=0.2, times=1))
+        sandbox.faults.add(gate.fault(phase="mid_body", times=1))
         waiting = asyncio.create_task(patient.orders.wait_until(order.id, waker=signals))
-        await until(lambda: len(sandbox.ledger) == 1)
-        await asyncio.sleep(0.05)
+        await until(lambda: sandbox.ledger and sandbox.ledger[0].status == 200)
         sandbox.world.set_status(order.id, "Ready")
         signals.tell(order.id)
+        gate.open()
         assert (await waiting).status == "Ready"
+        assert len(sandbox.ledger) == 2
 
     async def test_it_may_be_told_from_any_thread(
         self, patient: AsyncCubiCasa, sandbox: Sandbox
@@ -247,7 +250,7 @@ class TestWaking:
         order, signals = sandbox.world.add_order(status="Pending"), OrderSignals()
         waiting = asyncio.create_task(patient.orders.wait_until(order.id, waker=signals))
         await until(lambda: len(sandbox.ledger) == 1)
-        await asyncio.sleep(0.02)
+        assert len(signals) == 1
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -258,17 +261,19 @@ class TestWaking:
         self, patient: AsyncCubiCasa, sandbox: Sandbox
     ) -> None:
         order, signals = sandbox.world.add_order(status="Pending"), OrderSignals()
-        sandbox.faults.add(Fault("delay", phase="mid_body", seconds=0.1, times=1))
+        looked, go_on = asyncio.Event(), asyncio.Event()
 
         async def naive() -> None:
             while (await patient.orders.get(order.id)).status != "Ready":
+                looked.set()
+                await go_on.wait()
                 await signals.changed(order.id)
 
         waiting = asyncio.create_task(naive())
-        await until(lambda: len(sandbox.ledger) == 1)
-        await asyncio.sleep(0.02)
+        await looked.wait()
         sandbox.world.set_status(order.id, "Ready")
         signals.tell(order.id)
+        go_on.set()
         await until(lambda: len(signals))
         assert not waiting.done()  # and it never would be
         waiting.cancel()

@@ -86,6 +86,7 @@ async def becomes_ready(sandbox: Sandbox, url: str) -> Order:
     sandbox.world.webhook_urls = [url]
     sandbox.world.webhook_triggers = ["moved_to_ready"]
     sandbox.webhooks.pause = 0.01
+    sandbox.webhooks.patience = 120.0  # whoever answers, does so however slow the machine is
     order = sandbox.world.add_order(status="Ready")
     await sandbox.webhooks.settled()
     assert [call.status for call in sandbox.webhooks.calls] == [200]
@@ -214,7 +215,9 @@ async def test_celery(shown: Any, reader: Reader, sandbox: Sandbox, postgres_url
         signals.task_success.connect(note)
         signals.setup_logging.connect(leave_logging_alone)
         try:
-            with testing.start_worker(tasks.app, pool="solo", perform_ping_check=False):
+            with testing.start_worker(
+                tasks.app, pool="solo", perform_ping_check=False, shutdown_timeout=240.0
+            ):
                 while len(done) < 3:
                     time.sleep(0.01)
         finally:

@@ -35,6 +35,9 @@ FLAGS = (
     "--remote-debugging-port=0",
 )
 
+LOOK = "document.dispatchEvent(new Event('visibilitychange'))"
+"""Makes the page ask for what is new."""
+
 
 def chromium() -> str | None:
     """Where it is; `CHROMIUM` names another than those of the PATH. Not looked for on Windows."""
@@ -107,11 +110,11 @@ class Page:
         """Wait, in the page, until an expression is true, and answer its value.
 
         Unless it is done patiently the page is made to ask for what is new, as it does when one
-        comes back to it.
+        comes back to it: ever more rarely, as it gives up an older question for a newer one.
         """
-        for turn in range(500):
-            if turn % 10 == 3 and not patiently:
-                await self.run("document.dispatchEvent(new Event('visibilitychange'))")
+        for turn in range(5_000):
+            if turn >= 3 and turn & (turn + 1) == 0 and not patiently:
+                await self.run(LOOK)
             with contextlib.suppress(PageError):  # while a page is being left
                 found = await self.run(script)
                 if found:
@@ -152,9 +155,7 @@ async def browsing(program: str) -> AsyncGenerator[Page]:
     try:
         port = await _port(process, profile / "DevToolsActivePort")
         async with aiohttp.ClientSession() as session:
-            async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
-                targets = await answer.json()
-            where = next(one["webSocketDebuggerUrl"] for one in targets if one["type"] == "page")
+            where = await _page(session, f"http://127.0.0.1:{port}/json/list")
             async with session.ws_connect(where, max_msg_size=0) as socket:
                 page = Page(socket)
                 listening = asyncio.create_task(page.listen())
@@ -176,6 +177,16 @@ async def _port(process: asyncio.subprocess.Process, told: Path) -> int:
             raise RuntimeError(f"Chromium ended with {process.returncode}.")
         await asyncio.sleep(0.02)
     return int(told.read_text().splitlines()[0])
+
+
+async def _page(session: aiohttp.ClientSession, targets: str) -> str:
+    """Where the first page is driven, once it is there."""
+    while True:
+        async with session.get(targets) as answer:
+            for one in await answer.json():
+                if one["type"] == "page":
+                    return str(one["webSocketDebuggerUrl"])
+        await asyncio.sleep(0.02)
 
 
 def shows(selector: str, text: str) -> str:

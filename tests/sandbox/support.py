@@ -86,9 +86,12 @@ class RawReply:
 
 
 async def raw_call(
-    sandbox: Sandbox, method: str, path: str, body: Any = None, *, until_end: bool = True
+    sandbox: Sandbox, method: str, path: str, body: Any = None, *, last: bool = False
 ) -> RawReply:
-    """Send one request over a bare socket and read to the connection's end."""
+    """Send one request over a bare socket and read to the connection's end.
+
+    The server ends it after the answer only if it is said to be the last one.
+    """
     host, port = sandbox.origin.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     content, reset = b"", False
@@ -97,11 +100,12 @@ async def raw_call(
         head = (
             f"{method} /api/integrate/v3{path} HTTP/1.1\r\nHost: {host}\r\n"
             f"api-key: {sandbox.api_key}\r\nContent-Length: {len(data)}\r\n"
-            "Content-Type: application/json\r\n\r\n"
+            "Content-Type: application/json\r\n"
+            f"Connection: {'close' if last else 'keep-alive'}\r\n\r\n"
         )
         writer.write(head.encode() + data)
         await writer.drain()
-        while until_end and (part := await reader.read(65536)):
+        while part := await reader.read(65536):
             content += part
     except ConnectionResetError:
         reset = True

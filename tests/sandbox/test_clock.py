@@ -125,7 +125,7 @@ async def test_pauses_and_delays_of_webhooks_go_by_it(sandbox: Sandbox) -> None:
         sandbox.webhooks.faults.add(WebhookFault("delay", seconds=HOUR))
         sandbox.world.add_order()
         for heard in (0, 1):
-            await asyncio.sleep(0.02)
+            await until(lambda: sandbox.clock._wakers)  # pyright: ignore[reportPrivateUsage] # who waits
             assert len(given) == heard
             sandbox.clock.advance(HOUR)
             await until(lambda heard=heard: len(given) > heard)  # type: ignore[misc] # a default
@@ -152,7 +152,7 @@ async def test_a_reset_brings_back_the_time_and_the_settings() -> None:
 async def test_what_is_delayed_at_a_reset_is_not_done(sandbox: Sandbox) -> None:
     async with aiohttp.ClientSession() as session:
         call = Caller(session, sandbox)
-        sandbox.faults.add(Fault("delay", seconds=0.2))
+        sandbox.faults.add(Fault("delay", seconds=60))
         delayed = asyncio.create_task(call("POST", "/orders/draft", draft()))
         await until(lambda: sandbox.faults.hits)
         sandbox.reset()
@@ -166,6 +166,7 @@ async def test_what_is_delayed_at_a_reset_is_not_done(sandbox: Sandbox) -> None:
 def elsewhere() -> Iterator[Sandbox]:
     """A sandbox on the loop of another thread."""
     sandbox = Sandbox()
+    sandbox.webhooks.patience = 120.0
     portal = Portal(sandbox)
     portal.run(sandbox.start())
     yield sandbox

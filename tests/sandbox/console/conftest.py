@@ -25,15 +25,16 @@ async def opened() -> AsyncIterator[tuple[Sandbox, Page]]:
 async def sandbox(opened: tuple[Sandbox, Page]) -> Sandbox:
     sandbox, _ = opened
     sandbox.reset()
+    sandbox.webhooks.patience = 120.0
     return sandbox
 
 
 @pytest_asyncio.fixture(loop_scope="package")
 async def page(sandbox: Sandbox, opened: tuple[Sandbox, Page]) -> AsyncIterator[Page]:
     _, page = opened
+    await page.go("about:blank")
     page.complaints.clear()
     page.requested.clear()
-    await page.go("about:blank")
     await page.go(f"{sandbox.origin}/")
     await page.until(shows("#link", "Connected"))
     yield page

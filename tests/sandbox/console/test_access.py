@@ -31,9 +31,10 @@ async def test_it_can_be_used_by_keyboard_alone(sandbox: Sandbox, page: Page) ->
     await page.until("document.activeElement.id === 'order-title'")
     await tab_to("one.id === 'scan'")
     await page.key(" ", " ")
-    await page.until(shows("#order-facts", "Pending"))
+    # Only what was pressed makes the page look: it goes on from there when it has seen its effect.
+    await page.until(shows("#order-facts", "Pending"), patiently=True)
     assert sandbox.world.orders[0].status == "Pending"
-    await page.until("document.activeElement.id === 'ready'")
+    await page.until("document.activeElement.id === 'ready'", patiently=True)
     await page.run("document.getElementById('reset').focus()")
     await page.key("Enter", "\r")
     await page.until("document.getElementById('sure').open")

@@ -9,8 +9,8 @@ from aiohttp import web
 from cubicasa_async import AsyncCubiCasa
 from cubicasa_async.sandbox import Fault, Sandbox, WebhookFault
 
-from ..browser import Page, click, fill, shows, view
-from ..support import draft
+from ..browser import LOOK, Page, click, fill, shows, view
+from ..support import draft, until
 from .lines import run_curl
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -46,8 +46,9 @@ async def test_an_order_goes_through_its_whole_life(sandbox: Sandbox, page: Page
         ("Ready", "Fixing"),
     ]
     assert await page.run("document.querySelectorAll('#order-changes li').length") == len(moves)
-    assert await page.run("document.getElementById('said').textContent") == (
-        "The change was requested; the order is Fixing."
+    await page.until(
+        "document.getElementById('said').textContent === "
+        "'The change was requested; the order is Fixing.'"
     )
     assert order.status == "Fixing"
 
@@ -139,6 +140,7 @@ async def test_faults_are_set_seen_and_cleared(sandbox: Sandbox, page: Page) -> 
     await page.run(fill("#add-fault [name=status]", ""))
     await page.run("document.getElementById('add-fault').requestSubmit()")
     await page.until(shows("#failed", "needs seconds"))
+    await until(lambda: page.complaints)
     (complaint,) = page.complaints
     assert "400" in complaint
     page.complaints.clear()
@@ -158,13 +160,14 @@ async def test_one_fault_is_taken_away_by_keyboard(sandbox: Sandbox, page: Page)
     await page.until(shows("#fault-list li:first-child", "spent"))
     await page.run("document.querySelectorAll('#fault-list button')[1].focus()")
     await page.key("Enter", "\r")
-    await page.until(shows("#in-force", "In force: 4"))
+    await page.until(shows("#in-force", "In force: 4"), patiently=True)
     assert [fault.path for fault in sandbox.faults] == ["/a", "/c"]
-    assert "/c" in await page.run("document.activeElement.getAttribute('aria-label')")
+    await page.until("document.activeElement.ariaLabel?.includes('/c')", patiently=True)
     for left in (3, 2):
         await page.run(click("#fault-list li:nth-child(3) button"))
         await page.until(f"document.querySelectorAll('#fault-list li').length === {left}")
     assert (len(sandbox.file_host.faults), len(sandbox.webhooks.faults)) == (0, 0)
+    await page.until("document.querySelectorAll('#done li').length === 3")
     lines = await page.run(
         "[...document.querySelectorAll('#done li')].reverse()"
         ".map((one) => [...one.querySelectorAll('[data-text]')].map((two) => two.dataset.text))"
@@ -195,8 +198,9 @@ async def test_it_says_when_the_sandbox_does_not_answer_and_comes_back(
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.ClientError):
             await session.get(f"{sandbox.base_url}/orders")
-    await page.until(shows("#link", "does not answer"))
+    await page.run(LOOK)
+    await page.until(shows("#link", "does not answer"), patiently=True)
     sandbox.recover()
-    await page.run("document.dispatchEvent(new Event('visibilitychange'))")
-    await page.until(shows("#link", "Connected"))
+    await page.run(LOOK)
+    await page.until(shows("#link", "Connected"), patiently=True)
     page.complaints.clear()  # the browser's own: connection refused
