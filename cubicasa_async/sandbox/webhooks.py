@@ -53,7 +53,7 @@ def _kind(value: object) -> WebhookKind:
     return chosen(WebhookKind, "kind of webhook fault", value)
 
 
-_HEAD_START: Final = 0.01
+_HELD: Final = frozenset({WebhookKind.LOSE, WebhookKind.DELAY, WebhookKind.REORDER})
 _OF_ATTEMPTS: Final = frozenset({WebhookKind.FAIL, WebhookKind.UNHEARD})
 
 
@@ -177,7 +177,7 @@ class Webhooks:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._passed = asyncio.Event()
+        self._passed: dict[str, asyncio.Event] = {}
         self.calls: list[WebhookCall] = []
         self.faults: WebhookPlan = WebhookPlan(seed)
         self._begin_anew()
@@ -246,30 +246,36 @@ class Webhooks:
         trigger = TRIGGERS.get(change.current)
         if self._loop is None or trigger not in self._world.webhook_triggers:
             return
-        self._passed.set()
-        self._passed = asyncio.Event()
         for url in list(self._world.webhook_urls):
-            task = self._loop.create_task(self._deliver(change, url, self._passed))
+            overtaken, passed = self._passed.get(url, asyncio.Event()), asyncio.Event()
+            self._passed[url] = passed
+            task = self._loop.create_task(self._deliver(change, url, overtaken, passed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, change: StatusChange, url: str, passed: asyncio.Event) -> None:
+    async def _deliver(
+        self, change: StatusChange, url: str, overtaken: asyncio.Event, passed: asyncio.Event
+    ) -> None:
+        """Call for a change; set `overtaken` for the call before it, and look at one's own."""
         fault = self.faults.choose(change, attempt=False)
         kind = fault.kind if fault else None
+        if kind in _HELD:
+            overtaken.set()
         if fault is not None and kind is WebhookKind.DELAY:
             await self._clock.sleep(fault.seconds)
         elif fault is not None and kind is WebhookKind.REORDER:
             with suppress(TimeoutError):
                 async with asyncio.timeout(fault.seconds):
                     await passed.wait()
-            await asyncio.sleep(_HEAD_START)  # the one behind it goes first
         if kind is WebhookKind.LOSE:
             self.calls.append(WebhookCall(url, change.body(), 0, self._clock(), fault=kind))
             return
         courses = 2 if kind is WebhookKind.DUPLICATE else 1
-        await asyncio.gather(*(self._try(change, url, kind) for _ in range(courses)))
+        await asyncio.gather(*(self._try(change, url, kind, overtaken) for _ in range(courses)))
 
-    async def _try(self, change: StatusChange, url: str, kind: WebhookKind | None) -> None:
+    async def _try(
+        self, change: StatusChange, url: str, kind: WebhookKind | None, overtaken: asyncio.Event
+    ) -> None:
         for attempt in range(1, self.attempts + 1):
             if attempt > 1:
                 await self._clock.sleep(self.pause)
@@ -277,10 +283,9 @@ class Webhooks:
             struck = fault.kind if fault else kind
             call = WebhookCall(url, change.body(), attempt, self._clock(), fault=struck)
             self.calls.append(call)
-            if struck is WebhookKind.FAIL:
-                continue
-            status = await self._post(call)
-            if struck is WebhookKind.UNHEARD:
+            status = None if struck is WebhookKind.FAIL else await self._post(call)
+            overtaken.set()
+            if struck in _OF_ATTEMPTS:
                 continue
             call.status = status
             if status == 200:
