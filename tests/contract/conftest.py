@@ -7,7 +7,10 @@ import pytest
 from cubicasa_async import AsyncCubiCasa
 from cubicasa_async.sandbox import Sandbox
 from tests.contract.cases import CASES, INFERRED, Case, accepted, scene
+from tests.support.leaps import leaps
 from tests.support.moments import VirtualTime
+
+__all__ = ["cases", "leaps", "ready", "sure"]
 
 
 @pytest.fixture

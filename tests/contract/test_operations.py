@@ -195,12 +195,13 @@ async def test_extra_body_reaches_the_wire(
     ],
     ids=lambda fault: f"{fault.kind}{fault.status}-{fault.phase}",
 )
+@pytest.mark.usefixtures("leaps")
 @pytest.mark.parametrize("operation", [*PURCHASES, *CREATES])
 async def test_what_makes_a_second_thing_is_sent_again_only_after_a_refusal_and_never_if_it_costs(
     operation: str, fault: Fault, sandbox: Sandbox, sure: AsyncCubiCasa, cases: dict[str, Case]
 ) -> None:
     sandbox.faults.add(fault)
-    options = RequestOptions(timeout=0.05) if fault.kind is Kind.STALL else None
+    options = RequestOptions(timeout=20.0) if fault.kind is Kind.STALL else None
     with pytest.raises(CubiCasaError) as caught:
         await make(sure, operation, cases[operation], options)
     refused = fault.kind is Kind.STATUS and fault.status in {429, 503}

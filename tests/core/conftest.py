@@ -6,7 +6,10 @@ import pytest
 
 from cubicasa_async import AsyncCubiCasa
 from cubicasa_async.sandbox import Sandbox
+from tests.support.leaps import leaps
 from tests.support.moments import VirtualTime
+
+__all__ = ["bounded", "leaps"]
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from cubicasa_async.core.alarm import Alarm
+from tests.support.leaps import Leaps
 
-SHORT, LONG = 0.01, 30.0
+SHORT, LONG = 60.0, 86_400.0
 
 
 @pytest.fixture
@@ -31,14 +32,27 @@ async def by_alarm(seconds: float) -> AsyncGenerator[None]:
         alarm.stop()
 
 
+async def take(seconds: float, leaps: Leaps) -> None:
+    """Let time pass, and then wait for more of it."""
+    leaps.leap(seconds)
+    await asyncio.sleep(LONG)
+
+
+async def turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
 both = pytest.mark.parametrize("limit", [by_alarm, asyncio.timeout], ids=["alarm", "asyncio"])
 
 
 @both
-async def test_what_takes_too_long_is_a_timeout(limit: Callable[[float], Any]) -> None:
+async def test_what_takes_too_long_is_a_timeout(
+    limit: Callable[[float], Any], leaps: Leaps
+) -> None:
     with pytest.raises(TimeoutError):
         async with limit(SHORT):
-            await asyncio.sleep(LONG)
+            await take(SHORT, leaps)
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
@@ -46,10 +60,11 @@ async def test_what_takes_too_long_is_a_timeout(limit: Callable[[float], Any]) -
 
 
 @both
-async def test_what_ends_in_time_is_left_alone(limit: Callable[[float], Any]) -> None:
+async def test_what_ends_in_time_is_left_alone(limit: Callable[[float], Any], leaps: Leaps) -> None:
     async with limit(SHORT):
         await asyncio.sleep(0)
-    await asyncio.sleep(3 * SHORT)
+    leaps.leap(3 * SHORT)
+    await turns()
 
 
 @both
@@ -74,12 +89,15 @@ async def test_cancelling_is_no_timeout(limit: Callable[[float], Any]) -> None:
 
 
 @both
-async def test_cancelling_at_the_same_moment_is_no_timeout(limit: Callable[[float], Any]) -> None:
+async def test_cancelling_at_the_same_moment_is_no_timeout(
+    limit: Callable[[float], Any], leaps: Leaps
+) -> None:
     begun = asyncio.Event()
 
     async def work() -> None:
         async with limit(SHORT):
             begun.set()
+            leaps.leap(SHORT)
             try:
                 await asyncio.sleep(LONG)
             finally:
@@ -93,16 +111,18 @@ async def test_cancelling_at_the_same_moment_is_no_timeout(limit: Callable[[floa
 
 @both
 async def test_a_limit_within_a_longer_one_is_the_one_that_ends(
-    limit: Callable[[float], Any],
+    limit: Callable[[float], Any], leaps: Leaps
 ) -> None:
     async with limit(LONG):
         with pytest.raises(TimeoutError):
             async with limit(SHORT):
-                await asyncio.sleep(LONG)
+                await take(SHORT, leaps)
         await asyncio.sleep(0)
 
 
-async def test_each_of_many_ends_at_its_own_time_whatever_their_order(alarm: Alarm) -> None:
+async def test_each_of_many_ends_at_its_own_time_whatever_their_order(
+    alarm: Alarm, leaps: Leaps
+) -> None:
     ended: list[float] = []
 
     async def work(seconds: float) -> None:
@@ -110,9 +130,14 @@ async def test_each_of_many_ends_at_its_own_time_whatever_their_order(alarm: Ala
             await asyncio.sleep(LONG)
         ended.append(seconds)
 
-    times = [0.05, 0.01, 0.03, 0.02, 0.04]
-    await asyncio.gather(*map(work, times))
-    assert ended == sorted(times)
+    times = [5 * SHORT, SHORT, 3 * SHORT, 2 * SHORT, 4 * SHORT]
+    tasks = [asyncio.create_task(work(seconds)) for seconds in times]
+    await turns()
+    for number in range(6):
+        assert ended == sorted(times)[:number]
+        leaps.leap(SHORT)
+        await turns()
+    await asyncio.gather(*tasks)
 
 
 async def test_many_that_end_in_time_need_one_timer(
@@ -133,12 +158,15 @@ async def test_many_that_end_in_time_need_one_timer(
     assert len(set_timers) == 1
 
 
-async def test_a_limit_after_the_timer_found_nothing_to_end_is_kept(alarm: Alarm) -> None:
+async def test_a_limit_after_the_timer_found_nothing_to_end_is_kept(
+    alarm: Alarm, leaps: Leaps
+) -> None:
     with alarm.limit(SHORT):
         pass
-    await asyncio.sleep(3 * SHORT)
+    leaps.leap(3 * SHORT)
+    await turns()
     with pytest.raises(TimeoutError), alarm.limit(SHORT):
-        await asyncio.sleep(LONG)
+        await take(SHORT, leaps)
 
 
 async def test_a_limit_that_is_over_already_ends_at_once(alarm: Alarm) -> None:
@@ -146,10 +174,11 @@ async def test_a_limit_that_is_over_already_ends_at_once(alarm: Alarm) -> None:
         await asyncio.sleep(LONG)
 
 
-async def test_stopped_it_ends_nothing(alarm: Alarm) -> None:
+async def test_stopped_it_ends_nothing(alarm: Alarm, leaps: Leaps) -> None:
     with alarm.limit(SHORT):
         alarm.stop()
-        await asyncio.sleep(3 * SHORT)
+        leaps.leap(3 * SHORT)
+        await turns()
 
 
 async def test_it_needs_a_task(alarm: Alarm) -> None:

@@ -266,17 +266,19 @@ async def test_a_small_answer_that_inflates_without_measure_is_cut_at_the_bound(
     assert len(sandbox.ledger) == 1
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture
+def deaf_port() -> Iterator[int]:
+    """A port that is taken, so that nobody else gets it, and on which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield int(taken.getsockname()[1])
 
 
 @pytest.mark.parametrize("repeats", [0, 2])
 async def test_an_unreachable_host_is_not_sent_and_said_so(
-    repeats: int, moments: VirtualTime
+    repeats: int, deaf_port: int, moments: VirtualTime
 ) -> None:
-    base_url = f"http://127.0.0.1:{free_port()}/v3"
+    base_url = f"http://127.0.0.1:{deaf_port}/v3"
     options = RequestOptions(retries=repeats)
     async with AsyncCubiCasa(CANARY, base_url=base_url, runtime=moments.runtime) as client:
         for call in (

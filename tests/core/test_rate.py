@@ -120,7 +120,7 @@ def test_whatever_happens_a_later_call_gets_in_and_no_task_is_left(events: list[
                     if not task.cancel():
                         gate.leave()
                     await asyncio.wait([task])
-        await asyncio.wait_for(gate.enter(Priority.INTERACTIVE, FOREVER), 5)
+        await asyncio.wait_for(gate.enter(Priority.INTERACTIVE, FOREVER), 600)
         gate.leave()
         assert gate.inside == 0
         await asyncio.sleep(0)

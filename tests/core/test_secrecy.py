@@ -78,6 +78,7 @@ def test_control_a_key_within_an_error_is_found() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=named)
 @pytest.mark.parametrize("call", [READ, CREATE], ids=str)
+@pytest.mark.usefixtures("leaps")
 async def test_no_error_of_a_call_shows_it(
     call: Call, fault: Fault, bounded: AsyncCubiCasa, sandbox: Sandbox
 ) -> None:

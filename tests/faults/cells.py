@@ -51,7 +51,7 @@ from tests.faults.scripts import (
 from tests.support.moments import EPOCH
 
 ONE_REPEAT: Final = RequestOptions(retries=1)
-SHORT: Final = RequestOptions(retries=1, timeout=0.25)
+SHORT: Final = RequestOptions(retries=1, timeout=20.0)
 
 
 @attrs.frozen
@@ -65,7 +65,9 @@ class Cell:
         options: Of the call.
         settings: Of the client.
         slow: Whether its runs wait, so that they are made at the same time.
-        first: A call made before it on the same client: "warm" ends, "held" does not.
+        leaps: Whether time leaps where the server lets its client wait.
+        first: A call made before it on the same client: "warm" ends, "dropped" ends and its
+            connection with it, "held" does not end.
         read: What is called where the effect is to read.
         races: Whether what is seen of the fault depends on who is faster.
         whole: Whether the client may at last get a whole answer.
@@ -77,6 +79,7 @@ class Cell:
     options: RequestOptions = ONE_REPEAT
     settings: Settings = attrs.field(factory=Settings)
     slow: bool = False
+    leaps: bool = False
     first: str = ""
     read: Call = READ
     races: bool = False
@@ -129,7 +132,7 @@ def _connect() -> Sequence[Cell]:
             group,
             "TLS handshake not answered",
             across(say_nothing, scheme="https"),
-            settings={"connect_timeout": 0.25},
+            settings={"connect_timeout": 0.05},
             slow=True,
         ),
         Cell(group, "proxy refused", proxy_refused),
@@ -140,7 +143,7 @@ def _connect() -> Sequence[Cell]:
 def _before() -> Sequence[Cell]:
     group = "Lost before the effect"
     return [
-        Cell(group, "connection made, never accepted", never_accepted, SHORT, slow=True),
+        Cell(group, "connection made, never accepted", never_accepted, SHORT, leaps=True),
         Cell(group, "FIN on accept", raw(hang_up), races=True),
         Cell(group, "RST on accept", raw(reset), races=True),
         Cell(group, "RST as the request begins", raw(reset_at_once)),
@@ -157,7 +160,7 @@ def _before() -> Sequence[Cell]:
             raw(answer_only_the_first),
             first="warm",
         ),
-        Cell(group, "no answer", sandbox(Fault("stall", phase=BEFORE)), SHORT, slow=True),
+        Cell(group, "no answer", sandbox(Fault("stall", phase=BEFORE)), SHORT, leaps=True),
     ]
 
 
@@ -167,7 +170,7 @@ def _after() -> Sequence[Cell]:
     return [
         Cell(group, "FIN", sandbox(Fault("drop", phase=AFTER))),
         Cell(group, "RST", sandbox(Fault("reset", phase=AFTER))),
-        Cell(group, "no answer", sandbox(Fault("stall", phase=AFTER)), SHORT, slow=True),
+        Cell(group, "no answer", sandbox(Fault("stall", phase=AFTER)), SHORT, leaps=True),
         Cell(group, "half of the headers, FIN", sandbox(Fault("drop", phase=HEADERS))),
         Cell(group, "half of the headers, RST", sandbox(Fault("reset", phase=HEADERS))),
         Cell(
@@ -175,7 +178,7 @@ def _after() -> Sequence[Cell]:
             "half of the headers, then nothing",
             sandbox(Fault("stall", phase=HEADERS)),
             SHORT,
-            slow=True,
+            leaps=True,
         ),
         Cell(group, "half of the body, FIN", raw(saying(half_body, stays=False))),
         Cell(group, "half of the body, RST", sandbox(Fault("reset", phase=BODY))),
@@ -184,7 +187,7 @@ def _after() -> Sequence[Cell]:
             "half of the body, then nothing",
             sandbox(Fault("stall", phase=BODY)),
             SHORT,
-            slow=True,
+            leaps=True,
         ),
         Cell(
             group,
@@ -202,16 +205,16 @@ def _after() -> Sequence[Cell]:
         Cell(
             group,
             "headers drip beyond the timeout",
-            sandbox(Fault("drip", phase=HEADERS, seconds=0.05)),
+            sandbox(Fault("drip", phase=HEADERS, seconds=5.0)),
             SHORT,
-            slow=True,
+            leaps=True,
         ),
         Cell(
             group,
             "body drips beyond the timeout",
-            sandbox(Fault("drip", phase=BODY, seconds=0.05)),
+            sandbox(Fault("drip", phase=BODY, seconds=5.0)),
             SHORT,
-            slow=True,
+            leaps=True,
         ),
     ]
 
@@ -373,7 +376,7 @@ def _harmless() -> Sequence[Cell]:
             group,
             "idle connection dropped",
             raw(answer_one_and_hang_up),
-            first="warm",
+            first="dropped",
             whole=True,
         ),
     ]

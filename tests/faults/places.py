@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import sys
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -19,6 +21,7 @@ from tests.faults.calls import Call
 from tests.faults.server import FaultServer, Script
 from tests.support.canary import CANARY
 
+_LISTENING: Final = "0A"
 PEM: Final = Path(__file__).parents[1] / "support" / "localhost.pem"
 
 
@@ -34,6 +37,8 @@ class Place:
         effects: How many took effect.
         connections: How many connections were made.
         asides: How many preparing requests came.
+        left: How many connections were parted from in order.
+        neglected: How many requests wait for somebody to take them up.
     """
 
     base_url: str
@@ -43,6 +48,8 @@ class Place:
     effects: Callable[[], int] = int
     connections: Callable[[], int] = int
     asides: Callable[[], int] = int
+    left: Callable[[], int] = int
+    neglected: Callable[[], int] = int
 
 
 Open = Callable[[Call], AbstractAsyncContextManager[Place]]
@@ -77,6 +84,7 @@ def _place(server: FaultServer, call: Call, base_url: str, settings: Settings) -
         effects=lambda: server.effects if call.changes else 0,
         connections=lambda: server.connections,
         asides=lambda: server.asides,
+        left=lambda: server.left,
     )
 
 
@@ -159,7 +167,21 @@ async def never_accepted(_: Call) -> AsyncGenerator[Place]:
     """A port whose connections are made by the system and never taken up by a program."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
         port = listening.getsockname()[1]
-        yield Place(f"http://127.0.0.1:{port}/v3", connections=lambda: 1)
+        yield Place(
+            f"http://127.0.0.1:{port}/v3", connections=lambda: 1, neglected=lambda: _unread(port)
+        )
+
+
+def _unread(port: int) -> int:
+    """How many connections to a port of this machine hold bytes that nobody has read."""
+    if sys.platform != "linux":  # which alone tells: a second is taken to be enough for each
+        return int(time.monotonic())
+    count = 0
+    for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]:
+        _, local, _, state, queues, *_ = line.split()
+        unread = int(queues.rpartition(":")[2], 16)  # of one that listens: connections, not bytes
+        count += local.endswith(f":{port:04X}") and state != _LISTENING and unread > 0
+    return count
 
 
 @asynccontextmanager
@@ -170,7 +192,7 @@ async def queue_full(_: Call) -> AsyncGenerator[Place]:
         fillers = [_filler(address) for _ in range(4)]
         try:
             await asyncio.sleep(0.01)
-            yield Place(f"http://127.0.0.1:{address[1]}/v3", settings={"connect_timeout": 0.25})
+            yield Place(f"http://127.0.0.1:{address[1]}/v3", settings={"connect_timeout": 0.05})
         finally:
             for filler in fillers:
                 filler.close()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import logging
 import sys
 import threading
-import time
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,14 +20,17 @@ from cubicasa_async.config import DEFAULTS, Settings
 from cubicasa_async.errors import CubiCasaError, Outcome
 from tests.core.test_secrecy import shown
 from tests.faults.calls import CALLS, READ, Call, Client
-from tests.faults.cells import Cell
+from tests.faults.cells import SHORT, Cell
 from tests.faults.places import Place
 from tests.faults.server import ASIDE
 from tests.support.canary import CANARY
+from tests.support.leaps import Leaps
 from tests.support.moments import VirtualTime
 from tests.support.waiting import until
 
 SINGLE: Final = (Effect.CREATE, Effect.PURCHASE)
+MANY_LOOKS: Final = 4_000
+"""Only where something is really left does it take so long."""
 _ASIDE_ID: Final = ASIDE.rpartition("/")[2]
 
 
@@ -61,14 +64,18 @@ class Row:
     problems: list[str]
 
 
-async def observe(cell: Cell) -> Row:
-    """Make all calls of a cell from both faces, and look at what they leave behind."""
+async def observe(cell: Cell, *, looks: int = MANY_LOOKS) -> Row:
+    """Make all calls of a cell from both faces, and look so often at what they leave behind."""
     runs = [(call, face) for call in CALLS for face in (AsyncCubiCasa, CubiCasa)]
-    async with leaving_nothing() as problems:
-        if cell.slow:
-            results = await asyncio.gather(*(_run(cell, *run) for run in runs))
-        else:
-            results = [await _run(cell, *run) for run in runs]
+    leaps = Leaps() if cell.leaps else None
+    if leaps:
+        leaps.reach(asyncio.get_running_loop())
+    async with leaving_nothing(looks=looks) as problems:
+        with leaps.instead_of_waiting() if leaps else nullcontext():
+            if cell.slow:
+                results = await asyncio.gather(*(_run(cell, *run, leaps) for run in runs))
+            else:
+                results = [await _run(cell, *run, leaps) for run in runs]
     seen: dict[str, Seen] = {}
     for (call, face), (result, wrong) in zip(runs, results, strict=True):
         problems += [f"{call} from {face.__name__}: {text}" for text in wrong]
@@ -77,35 +84,53 @@ async def observe(cell: Cell) -> Row:
     return Row(cell, seen, problems)
 
 
-async def _run(cell: Cell, column: Call, face: type[Client]) -> tuple[Seen, list[str]]:
+async def _run(
+    cell: Cell, column: Call, face: type[Client], leaps: Leaps | None
+) -> tuple[Seen, list[str]]:
     call = cell.read if column is READ else column
     moments = VirtualTime()
     async with cell.place(call) as place:
         settings: Settings = {**place.settings, **cell.settings}
         client = face(CANARY, base_url=place.base_url, runtime=moments.runtime, **settings)
         held = await _prepare(cell, client, place)
-        begun = time.monotonic()
+        passing = await _pass_time(client, place, leaps) if leaps else None
         error: BaseException | None = None
         try:
             await _made(client, lambda: call.make(client, place.order_id, cell.options))
         except Exception as exc:  # noqa: BLE001 # whether it is ours is what is asked
             error = exc
-        took = time.monotonic() - begun + moments.now
+        if passing:
+            passing.cancel()
         await _closed(client)
         await asyncio.gather(*held, return_exceptions=True)
         seen = _seen(error, call, place)
-        return seen, [*_lies(error, call, place, cell), *_late(took, cell), *_shown(error)]
+        return seen, [*_lies(error, call, place, cell), *_late(moments.now, cell), *_shown(error)]
 
 
 async def _prepare(cell: Cell, client: Client, place: Place) -> list[asyncio.Task[Any]]:
     if not cell.first:
         return []
     task = asyncio.create_task(_made(client, lambda: READ.make(client, _ASIDE_ID, None)))
-    if cell.first == "warm":
+    if cell.first != "held":
         await asyncio.gather(task, return_exceptions=True)
-    await until(place.asides)
-    await asyncio.sleep(0.02)
+    await until(place.left if cell.first == "dropped" else place.asides)
     return [task]
+
+
+async def _pass_time(client: Client, place: Place, leaps: Leaps) -> asyncio.Task[None]:
+    """Let time leap for a client, each time that its server has another request to neglect."""
+
+    async def reach() -> None:
+        leaps.reach(asyncio.get_running_loop())
+
+    async def leap() -> None:
+        for neglected in itertools.count(1):
+            await until(lambda: place.neglected() >= neglected)  # noqa: B023 # waits at once
+            leaps.leap(SHORT.timeout or 0.0)
+
+    if isinstance(client, CubiCasa):
+        await asyncio.to_thread(client.portal.run, reach())
+    return asyncio.create_task(leap())
 
 
 async def _made(client: Client, make: Callable[[], Any]) -> None:
@@ -158,10 +183,9 @@ def _lies(error: BaseException | None, call: Call, place: Place, cell: Cell) -> 
     return found
 
 
-def _late(took: float, cell: Cell) -> list[str]:
+def _late(slept: float, cell: Cell) -> list[str]:
     deadline = cell.options.deadline or DEFAULTS.deadline or 0.0
-    # A second for a machine that has other things to do.
-    return [f"it took {took:.1f} s of {deadline} s"] if took > deadline + 1.0 else []
+    return [f"it slept {slept:.1f} s of {deadline} s"] if slept > deadline else []
 
 
 def _shown(error: BaseException | None) -> list[str]:
@@ -196,27 +220,30 @@ def _listening() -> Generator[list[str]]:
         root.setLevel(level)
 
 
-def sockets() -> int:
-    """How many sockets this process has open; 0 where that cannot be seen."""
+def sockets() -> set[str]:
+    """The sockets that this process has open; none where that cannot be seen."""
+    found: set[str] = set()
     if sys.platform != "linux":
-        return 0
-    count = 0
+        return found
     for entry in Path("/proc/self/fd").iterdir():
         try:
-            count += str(entry.readlink()).startswith("socket:")
+            found.add(str(entry.readlink()))
         except OSError:  # it was that of the listing
             continue
-    return count
+    return {name for name in found if name.startswith("socket:")}
 
 
-def threads() -> int:
-    """How many threads of the synchronous client there are."""
-    return sum(thread.name.startswith("cubicasa") for thread in threading.enumerate())
+def _threads() -> set[object]:
+    """The threads of synchronous clients."""
+    return {thread for thread in threading.enumerate() if thread.name.startswith("cubicasa")}
 
 
 @asynccontextmanager
-async def leaving_nothing() -> AsyncGenerator[list[str]]:
-    """Collects complaints of the loop and in the log, and what is still there at the end."""
+async def leaving_nothing(*, looks: int = MANY_LOOKS) -> AsyncGenerator[list[str]]:
+    """Collects complaints of the loop and in the log, and what is still there at the end.
+
+    What ends by itself has as many looks, 5 ms apart, to do so.
+    """
     loop = asyncio.get_running_loop()
     complaints: list[str] = []
 
@@ -231,16 +258,15 @@ async def leaving_nothing() -> AsyncGenerator[list[str]]:
         with _listening() as logged:
             yield problems
             gc.collect(1)  # what this cell made is young
-            for _ in range(20):
-                if _open_now() == at_first:
-                    break
+            while (left := _open_now() - at_first) and looks:
+                looks -= 1
                 await asyncio.sleep(0.005)
-            else:
-                problems.append(f"sockets, tasks, threads: {_open_now()} are left of {at_first}")
+            if left:
+                problems.append(f"sockets, tasks, threads: {left} are left")
         problems += logged + complaints
     finally:
         loop.set_exception_handler(before)
 
 
-def _open_now() -> tuple[int, int, int]:
-    return sockets(), len(asyncio.all_tasks()), threads()
+def _open_now() -> set[object]:
+    return {*sockets(), *asyncio.all_tasks(), *_threads()} - {asyncio.current_task()}

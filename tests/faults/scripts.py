@@ -67,6 +67,7 @@ async def answer_well(line: Line) -> None:
 async def answer_one_and_hang_up(line: Line) -> None:
     await line.request(done=True)
     await line.say(line.good.head() + line.good.body)
+    await line.part_in_order()
 
 
 async def answer_only_the_first(line: Line) -> None:

@@ -71,6 +71,12 @@ class Line:
         """Wait until the client leaves."""
         await self._reader.read()
 
+    async def part_in_order(self) -> None:
+        """Send the end, wait until the client has taken note of it, and count that."""
+        self._writer.write_eof()
+        await self._reader.read()
+        self._server.left += 1
+
     def reset(self) -> None:
         """Reset the connection."""
         raw: Any = self._writer.get_extra_info("socket")
@@ -95,6 +101,7 @@ class FaultServer:
         requests: How many requests were read whole.
         effects: How many of them took effect.
         asides: How many requests below ASIDE were read whole.
+        left: How many connections were parted from in order.
     """
 
     def __init__(self, script: Script, good: Good, *, tls: ssl.SSLContext | None = None) -> None:
@@ -102,7 +109,7 @@ class FaultServer:
         self._tls = tls
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.good = good
-        self.connections = self.requests = self.effects = self.asides = 0
+        self.connections = self.requests = self.effects = self.asides = self.left = 0
 
     @property
     def base_url(self) -> str:

@@ -67,7 +67,7 @@ async def test_what_is_left_behind_is_found_out(caplog: pytest.LogCaptureFixture
         async with raw(hang_up)(call) as place:
             yield place
 
-    problems = (await observe(Cell("Control", "careless", careless, races=True))).problems
+    problems = (await observe(Cell("Control", "careless", careless, races=True), looks=3)).problems
     assert any(problem.startswith("sockets, tasks, threads: ") for problem in problems)
     assert any("something is amiss" in problem for problem in problems)
     caplog.clear()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -11,8 +10,10 @@ import pytest
 from cubicasa_async import AsyncCubiCasa, RequestOptions
 from cubicasa_async.errors import ConnectError, CubiCasaError, Outcome
 from cubicasa_async.sandbox import Fault, Phase, Sandbox
+from tests.faults.run import sockets
 from tests.support.moments import VirtualTime
 from tests.support.payloads import DRAFT
+from tests.support.waiting import until
 
 LONG = 600.0
 ROW: dict[str, Any] = {**DRAFT, "external_id": "E-1"}
@@ -111,8 +112,10 @@ async def test_a_create_answered_just_before_the_end_is_done_and_the_next_waits_
     sandbox: Sandbox, client: AsyncCubiCasa
 ) -> None:
     sandbox.faults.add(Fault("refuse", phase="after_body", seconds=LONG, times=1))
+    before = sockets()
     first = await client.drafts.create(**ROW)
-    await asyncio.sleep(0.05)  # that the connection was cut has to arrive
+    # What holds the port is new; the connection is gone when its end has arrived here, too.
+    await until(lambda: len(sockets() - before) <= 1)
     second = await client.drafts.create(**NEXT)
     assert sandbox.ledger.by_external_id() == {"E-1": [first.id], "E-2": [second.id]}
 

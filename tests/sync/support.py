@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 import attrs
 
 from tests.support.raw_server import RawServer, Reply
+from tests.support.waiting import until as anywhere_until
 
 S = TypeVar("S")
 
@@ -29,7 +30,8 @@ _STRICT: Final = ["-W", "error", "-W", "ignore:This process:DeprecationWarning"]
 _PRELUDE: Final = """
 import os, signal, sys, threading, time
 from cubicasa_async import CubiCasa
-from cubicasa_async.sync import import_drafts
+from cubicasa_async.sync import import_drafts, portal
+portal._PATIENCE = 600.0
 signal.signal(signal.SIGINT, signal.default_int_handler)
 client = CubiCasa.from_env()
 def say(*words):
@@ -76,6 +78,22 @@ class WatchedServer(RawServer):
             await super()._serve(reader, writer)
         finally:
             self.ended += 1
+
+
+class HoldingServer(WatchedServer):
+    """One that holds the answer to its first request back until it is released."""
+
+    def __init__(self, *replies: Reply) -> None:
+        super().__init__(*replies)
+        self._released = threading.Event()
+
+    def release(self) -> None:
+        """Answer, from any thread."""
+        self._released.set()
+
+    async def before(self, number: int) -> None:
+        if number == 1:
+            await anywhere_until(self._released.is_set)
 
 
 def until(holds: Callable[[], object]) -> None:

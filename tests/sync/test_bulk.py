@@ -134,6 +134,7 @@ def test_what_stops_a_job_is_raised(sandbox: Sandbox, twin: CubiCasa, journal: P
 def test_the_client_is_closed_by_another_thread(
     sandbox: Sandbox, twin: CubiCasa, journal: Path
 ) -> None:
+    sandbox.faults.add(Fault("stall", operation="drafts.create", skip=100))  # until it is closed
     outcomes = import_drafts(twin, rows(300), journal=journal)
     next(outcomes)
     closing = threading.Thread(target=twin.close)
@@ -141,6 +142,7 @@ def test_the_client_is_closed_by_another_thread(
     with pytest.raises(Exception, match="closed"):
         list(outcomes)
     closing.join()
+    sandbox.faults.clear()
     with CubiCasa(sandbox.api_key, base_url=sandbox.base_url) as other:
         assert len(list(import_drafts(other, rows(300), journal=journal, settle=0))) == 300
     assert {len(ids) for ids in sandbox.ledger.by_external_id().values()} == {1}

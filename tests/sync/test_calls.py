@@ -39,8 +39,20 @@ ONCE = RequestOptions(retries=0)
 WITHOUT_CITY: dict[str, Any] = {**DRAFT, "city": ""}
 
 
+_before: set[threading.Thread] = set()
+
+
+@pytest.fixture(autouse=True)
+def threads_of_others() -> None:
+    """A client that another test let go of may still be ending."""
+    _before.clear()
+    _before.update(threading.enumerate())
+
+
 def loop_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "cubicasa-sync"]
+    """Those that a test began."""
+    there = (thread for thread in threading.enumerate() if thread.name == "cubicasa-sync")
+    return [thread for thread in there if thread not in _before]
 
 
 def test_a_call_gives_what_the_awaited_one_gives(sandbox: Sandbox, twin: CubiCasa) -> None:

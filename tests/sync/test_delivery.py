@@ -10,6 +10,8 @@ from cubicasa_async.delivery import Downloaded, Progress, Skipped, Unchanged
 from cubicasa_async.errors import ConfigError, NotFoundError, WaitTimeoutError
 from cubicasa_async.sandbox import Sandbox
 from cubicasa_async.sync import download_assets
+from tests.support.moments import VirtualTime
+from tests.sync.support import KEY
 
 
 def test_the_files_of_an_order_are_fetched(
@@ -49,11 +51,14 @@ def test_what_is_wrong_is_raised(twin: CubiCasa, tmp_path: Path) -> None:
         list(download_assets(twin, "nowhere", tmp_path, concurrency=0))
 
 
-def test_a_wait_ends_in_time(sandbox: Sandbox, twin: CubiCasa) -> None:
+def test_a_wait_ends_in_time(sandbox: Sandbox) -> None:
     order = sandbox.world.add_order(status="Ready")
-    assert twin.orders.wait_until(order.id).id == order.id
-    with pytest.raises(WaitTimeoutError):
-        twin.orders.wait_until(order.id, "Fixing", deadline=1.0)
+    moments = VirtualTime()
+    with CubiCasa(KEY, base_url=sandbox.base_url, runtime=moments.runtime) as twin:
+        assert twin.orders.wait_until(order.id).id == order.id
+        with pytest.raises(WaitTimeoutError):
+            twin.orders.wait_until(order.id, "Fixing", deadline=3600.0)
+    assert moments.now <= 3600.0
 
 
 def test_a_download_is_the_same() -> None:

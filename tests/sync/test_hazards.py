@@ -119,7 +119,6 @@ def test_a_call_is_made_as_the_interpreter_exits(sandbox: Sandbox) -> None:
 def test_a_loop_that_is_held_up_does_not_hold_up_the_exit(sandbox: Sandbox) -> None:
     text = """
     import asyncio
-    from cubicasa_async.sync import portal
     portal._PATIENCE = 0.1
     async def hold_up():
         say("held up")
@@ -128,6 +127,7 @@ def test_a_loop_that_is_held_up_does_not_hold_up_the_exit(sandbox: Sandbox) -> N
     sys.stdin.readline()
     """
     program = Program(text, sandbox.base_url)
+    assert program.line() == "held up\n"
     program.go_on()
     ended = program.end()
     assert (ended.code, ended.stderr) == (0, "")

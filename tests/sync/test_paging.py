@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import inspect
+import sys
 import threading
+import weakref
 from collections.abc import Coroutine
+from types import AsyncGeneratorType
 from typing import Any
 
 import pytest
@@ -116,12 +118,22 @@ def test_an_item_costs_no_visit_to_the_loop(
 def test_leaving_early_closes_the_walk_at_once(sandbox: Sandbox, twin: CubiCasa) -> None:
     sandbox.world.add_examples(30)
 
-    async def open_walks() -> int:
-        gc.collect()
-        walks = [each for each in gc.get_objects() if inspect.isasyncgen(each)]
-        return [walk.__name__ for walk in walks].count("_stretches")
+    walks: weakref.WeakSet[AsyncGeneratorType[Any, Any]] = weakref.WeakSet()
 
-    twin.company.info()
+    async def watch() -> None:
+        begin = sys.get_asyncgen_hooks().firstiter
+        assert begin is not None
+
+        def note(walk: Any) -> None:
+            walks.add(walk)
+            begin(walk)
+
+        sys.set_asyncgen_hooks(firstiter=note)
+
+    async def open_walks() -> int:
+        return [walk.__name__ for walk in walks if walk.ag_frame].count("_stretches")
+
+    twin.portal.run(watch())
     for _ in twin.orders.list(limit=4):
         break
     assert twin.portal.run(open_walks()) == 0
