@@ -12,7 +12,7 @@ import httpx
 import orjson
 
 from benchmarks.drafts import FIELDS
-from benchmarks.measure import WALL, Figure, compare
+from benchmarks.measure import WALL, Figure, all_cores, compare
 from cubicasa_async import AsyncCubiCasa
 from cubicasa_async.bulk import Created, import_drafts
 
@@ -21,7 +21,7 @@ TITLE = "import with a durable journal, 50 at a time (wall)"
 
 async def run(base_url: str, *, quick: bool) -> list[Figure]:
     rows = 500 if quick else 5_000
-    with tempfile.TemporaryDirectory() as directory:
+    with all_cores(), tempfile.TemporaryDirectory() as directory:
         numbers = itertools.count()
         async with (
             aiohttp.ClientSession(headers={"api-key": "bench"}) as session,

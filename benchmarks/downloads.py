@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -20,7 +19,15 @@ from pathlib import Path
 
 import aiohttp
 
-from benchmarks.measure import WALL, Figure, Growth, compare, own_peak, settle_memory
+from benchmarks.measure import (
+    WALL,
+    Figure,
+    Growth,
+    all_cores,
+    compare,
+    own_peak,
+    settle_memory,
+)
 from benchmarks.server import PREFIX, order
 from cubicasa_async import AsyncCubiCasa, Order
 from cubicasa_async.core import codec
@@ -38,7 +45,7 @@ _VIDEO = "/video.mp4"
 
 async def run(base_url: str, *, quick: bool) -> list[Figure]:  # noqa: ARG001 # it has its own server
     found: list[Figure] = []
-    with _all_cores(), tempfile.TemporaryDirectory() as scratch:
+    with all_cores(), tempfile.TemporaryDirectory() as scratch:
         found += await _throughput(Path(scratch) / "files", rounds=3 if quick else 10)
         if not quick:
             small, large = _peak(LARGE // 10), _peak(LARGE)
@@ -109,19 +116,6 @@ async def fetch(host: str, directory: str) -> None:
         async for outcome in download_assets(client, video, directory, allow_private=True):
             assert isinstance(outcome, Downloaded)
     print(own_peak())
-
-
-@contextlib.contextmanager
-def _all_cores() -> Generator[None]:
-    if sys.platform != "linux":
-        yield
-        return
-    own = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, own)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -107,6 +107,20 @@ def stay_on(core: int) -> None:
     """Keep this process, and those it starts from now on, on one core, where that can be said."""
     if sys.platform == "linux":
         os.sched_setaffinity(0, {core})
+
+
+@contextlib.contextmanager
+def all_cores() -> Generator[None]:
+    """Let this process use every core meanwhile: for clients with a thread, and their peers."""
+    if sys.platform != "linux":
+        yield
+        return
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, own)
 
 
 @functools.cache

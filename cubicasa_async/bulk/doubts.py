@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Final
 
-from cubicasa_async.bulk.intake import Checked, checked_again
+from cubicasa_async.bulk.intake import Checked
 from cubicasa_async.bulk.job import Job
 from cubicasa_async.bulk.journal import Doubt, Record, Settlement, State
 from cubicasa_async.bulk.outcomes import Created, RowOutcome, Unknown
@@ -37,7 +37,10 @@ async def _still_missing(job: Job[Record], *, send_again: bool) -> AsyncGenerato
         await _settle(job, found)
         if send_again:
             missing = [d for d in doubts if not d.orders and d.order_id is None]
-            yield [checked_again(doubt) for doubt in missing]
+            yield [
+                Checked(doubt.line, doubt.key, doubt.body.encode(), in_doubt=True)
+                for doubt in missing
+            ]
 
 
 async def report(job: Job[Record]) -> None:

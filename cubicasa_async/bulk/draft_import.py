@@ -19,12 +19,12 @@ from typing import Any, Final
 import attrs
 
 from cubicasa_async.bulk import doubts
-from cubicasa_async.bulk.intake import Checked, batches, check_row, numbered, one_ahead
+from cubicasa_async.bulk.intake import Checked, batches, check_rows, one_ahead
 from cubicasa_async.bulk.job import Job, StopSign, stopped_by
 from cubicasa_async.bulk.journal import Journal, Record, run_of
 from cubicasa_async.bulk.journals import JournalPlace, journal_at
 from cubicasa_async.bulk.judging import judge
-from cubicasa_async.bulk.outcomes import RowOutcome
+from cubicasa_async.bulk.outcomes import Rejected, RowOutcome
 from cubicasa_async.bulk.progress import Meter, Progress
 from cubicasa_async.bulk.pruning import InputSeen, prune
 from cubicasa_async.bulk.rows import Row
@@ -48,7 +48,6 @@ _ROWS_AT_ONCE: Final = 50
 class _Wishes:
     """What the caller asked for, beside the rows."""
 
-    derive_keys: bool
     look_first: bool
     update: bool
     prune: bool
@@ -142,15 +141,15 @@ async def import_drafts(
             "settle": settle,
             "stop": stop,
         }
+        given = check_rows(rows, derive_keys=derive_keys)
         job: Job[Record]
         if isinstance(opened, Journal):
             job = own = Job(client, opened, **options)
-            wishes = _Wishes(derive_keys, look_first, update, prune, prune_at_most)
-            work = _Import(own, wishes).run(numbered(rows))
+            wishes = _Wishes(look_first, update, prune, prune_at_most)
+            work = _Import(own, wishes).run(given)
         else:
             job = ours = Job(client, opened, **options)
-            importing = SharedImport(ours, derive_keys=derive_keys, look_first=look_first)
-            work = importing.run(numbered(rows))
+            work = SharedImport(ours, look_first=look_first).run(given)
         conductor = asyncio.create_task(_conduct(job, work))
         teller = asyncio.create_task(_tell(job))
         try:
@@ -197,7 +196,7 @@ class _Import:
         self._wishes = wishes
         self._seen = InputSeen()
 
-    async def run(self, rows: AsyncGenerator[Row]) -> None:
+    async def run(self, rows: AsyncGenerator[Checked | Rejected]) -> None:
         """Send what is to be sent, settle what is in doubt, delete what is to be deleted."""
         job = self._job
         # What is claimed next shares its commit with the intents of what was claimed before.
@@ -209,11 +208,13 @@ class _Import:
         if self._wishes.prune and self._seen.whole and not job.ends:
             await prune(job, self._seen, at_most=self._wishes.prune_at_most)
 
-    async def _rows_to_send(self, rows: AsyncIterator[Row]) -> AsyncGenerator[list[Checked]]:
+    async def _rows_to_send(
+        self, rows: AsyncIterator[Checked | Rejected]
+    ) -> AsyncGenerator[list[Checked]]:
         job, begun = self._job, False
         async for batch in batches(rows, max(_ROWS_AT_ONCE, 4 * job.concurrency)):
             job.meter.read += len(batch)
-            checked = await self._checked(batch)
+            checked = await self._valid(batch)
             if checked and not begun:
                 if not await self._look_before_sending():
                     return
@@ -230,20 +231,19 @@ class _Import:
             yield [verdict.send for verdict in verdicts if verdict.send is not None]
         self._seen.whole = True
 
-    async def _checked(self, batch: list[Row]) -> list[Checked]:
-        """The rows of a batch that pass the local checks; the others are told."""
+    async def _valid(self, batch: list[Checked | Rejected]) -> list[Checked]:
+        """The rows of a batch that passed the local checks; the others are told."""
         checked: list[Checked] = []
         named: list[str] = []
-        for given in batch:
-            result = check_row(given, derive_keys=self._wishes.derive_keys)
-            if isinstance(result, Checked):
-                checked.append(result)
+        for row in batch:
+            if isinstance(row, Checked):
+                checked.append(row)
                 continue
-            if result.key:
-                named.append(result.key)
+            if row.key:
+                named.append(row.key)
             else:
-                self._seen.lacks_name(result.line)
-            await self._job.tell(result)
+                self._seen.lacks_name(row.line)
+            await self._job.tell(row)
         self._seen.valid += len(checked)
         if named:
             await self._journal.seen(named)

@@ -101,7 +101,7 @@ class DryRun:
         return self._db.execute(_FIND, (key,)).fetchone() is not None
 
     def _first_or_not(self, row: Checked) -> RowOutcome:
-        body = hashlib.blake2b(row.entry.body.encode(), digest_size=16).digest()
+        body = hashlib.blake2b(row.body, digest_size=16).digest()
         line, first = self._db.execute(_FIND, (row.key,)).fetchone() or (None, None)
         if line is None:
             self._db.execute(_PUT, (row.key, row.line, body))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import TypeVar
 
 import attrs
 
-from cubicasa_async.bulk.journal import Doubt, Entry
+from cubicasa_async.bulk.journal import Entry
 from cubicasa_async.bulk.keys import derived_key
 from cubicasa_async.bulk.outcomes import Rejected
 from cubicasa_async.bulk.rows import Row
@@ -26,7 +27,7 @@ class Checked:
     Attributes:
         line: Where it stands.
         key: Its external_id.
-        draft: The request.
+        body: Its request as JSON text.
         cells: The row as it stood.
         in_doubt: Whether a request for it left before and its answer is not known.
         order_id: The draft to be changed; None if one is to be made.
@@ -34,15 +35,20 @@ class Checked:
 
     line: int
     key: str
-    draft: DraftRequest
+    body: bytes
     cells: Mapping[str, str] = {}
     in_doubt: bool = False
     order_id: str | None = None
 
     @property
+    def draft(self) -> DraftRequest:
+        """Its request."""
+        return checks.from_wire(DraftRequest, codec.parse(self.body), what="The row")
+
+    @property
     def entry(self) -> Entry:
         """The row as the journal is told of it."""
-        return Entry(self.key, self.line, codec.encode(self.draft).decode())
+        return Entry(self.key, self.line, self.body.decode())
 
 
 def check_row(row: Row, *, derive_keys: bool = False) -> Checked | Rejected:
@@ -71,32 +77,27 @@ def check_row(row: Row, *, derive_keys: bool = False) -> Checked | Rejected:
         return Rejected(line=row.line, key=shown, field_errors=tuple(faults), cells=row.cells)
     if not draft.external_id:
         draft = attrs.evolve(draft, external_id=derived_key(draft))
-    return Checked(row.line, str(draft.external_id), draft, row.cells)
+    return Checked(row.line, str(draft.external_id), codec.encode(draft), row.cells)
 
 
-def checked_again(doubt: Doubt) -> Checked:
-    """A row in doubt, from what the journal has of it."""
-    draft = checks.from_wire(DraftRequest, codec.parse(doubt.body.encode()), what="The row")
-    return Checked(doubt.line, doubt.key, draft, in_doubt=True)
-
-
-async def numbered(
+async def check_rows(
     rows: Iterable[Row | Mapping[str, object]] | AsyncIterable[Row | Mapping[str, object]],
-) -> AsyncGenerator[Row]:
-    """Rows of any source, with mappings made into rows that are numbered from 1."""
-    number = 0
-    async for row in _as_async(rows):
-        number += 1
-        yield row if isinstance(row, Row) else Row(number, row)
+    *,
+    derive_keys: bool = False,
+) -> AsyncGenerator[Checked | Rejected]:
+    """Check rows of any source; mappings are numbered from 1. See `check_row`."""
+    numbers = itertools.count(1)
 
+    def checked(row: Row | Mapping[str, object]) -> Checked | Rejected:
+        number = next(numbers)
+        return check_row(row if isinstance(row, Row) else Row(number, row), derive_keys=derive_keys)
 
-async def _as_async(rows: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
     if isinstance(rows, AsyncIterable):
         async for row in rows:
-            yield row
+            yield checked(row)
     else:
         for row in rows:
-            yield row
+            yield checked(row)
 
 
 async def batches(rows: AsyncIterator[T], size: int) -> AsyncIterator[list[T]]:

@@ -40,6 +40,8 @@ def judge(row: Checked, claim: Claim, *, looked: bool, update: bool) -> Verdict:
         looked: Whether the server's orders were looked at in this run.
         update: Whether drafts of rows that changed are to be changed.
     """
+    if claim.state is None and claim.repeats is None and not claim.orders:
+        return Verdict(send=row)
     at: dict[str, Any] = {"line": row.line, "key": row.key, "cells": row.cells}
     if claim.repeats is not None:
         return Verdict(outcome=repeated(row, claim.repeats, differs=claim.changed))

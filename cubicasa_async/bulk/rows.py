@@ -9,10 +9,6 @@ import attrs
 from cubicasa_async.errors import FieldError
 
 
-def _no_cells() -> Mapping[str, str]:
-    return {}
-
-
 @attrs.frozen
 class Row:
     """A record of the file, read into the arguments of `drafts.create`.
@@ -27,4 +23,4 @@ class Row:
     line: int
     values: Mapping[str, object]
     problems: tuple[FieldError, ...] = ()
-    cells: Mapping[str, str] = attrs.field(factory=_no_cells)
+    cells: Mapping[str, str] = {}

@@ -38,6 +38,8 @@ CONTESTED: Final = (
     "sent it too. Run the job again, and delete all orders of this external_id but one"
 )
 
+_LONGEST_CALL: Final = SENDING.deadline or 0.0
+
 
 @attrs.frozen
 class _End:
@@ -76,8 +78,8 @@ class _Sending:
     ) -> None:
         self._job = job
         self._change = change
-        # A crash leaves rows in doubt: those under way, and up to five times as many that wait.
-        self._at_once = 2 * job.concurrency
+        # A crash leaves rows in doubt: those under way, and up to ten times as many that wait.
+        self._at_once = 4 * job.concurrency
         self._ready: asyncio.Queue[Checked | None] = asyncio.Queue()
         self._room = asyncio.Event()
         self._ended: asyncio.Queue[_End | None] = asyncio.Queue(3 * job.concurrency)
@@ -114,7 +116,7 @@ class _Sending:
         if new:
             await self._job.journal.intend(*new)
             self._intended |= new
-        while self._ready.qsize() > self._job.concurrency:
+        while self._ready.qsize() > 2 * self._job.concurrency:
             self._room.clear()
             await self._room.wait()
         for row in rows:
@@ -153,7 +155,10 @@ async def _settle(job: Job[Record], ends: list[_End]) -> None:
 
 async def _create(job: Job[Record], row: Checked, limit: float) -> _End:
     try:
-        order = await _answer(job, row, limit)
+        if limit >= _LONGEST_CALL:
+            order = await job.sender.drafts.send(row.body)
+        else:
+            order = await _answer_within(job, row, limit)
     except CubiCasaError as exc:
         return _failed(job, row, exc)
     job.answered()
@@ -169,20 +174,17 @@ async def _create(job: Job[Record], row: Checked, limit: float) -> _End:
     return _End(row, Settlement(row.key, State.CREATED, order.id), created)
 
 
-async def _answer(job: Job[Record], row: Checked, limit: float) -> Order:
+async def _answer_within(job: Job[Record], row: Checked, limit: float) -> Order:
     """Send a row within the time for which it surely belongs to this run.
 
-    If that is shorter than a call may take, waiting for the server is spread over several calls.
+    As that is shorter than a call may take, waiting for the server is spread over several calls.
     """
-    total = SENDING.deadline or 0.0
-    if limit >= total:
-        return await job.sender.drafts.send(row.draft)
     clock = job.client.runtime
-    ends = clock.monotonic() + total
+    ends = clock.monotonic() + _LONGEST_CALL
     while True:
         options = attrs.evolve(SENDING, deadline=min(limit, ends - clock.monotonic()))
         try:
-            return await job.client.drafts.send(row.draft, options=options)
+            return await job.client.drafts.send(row.body, options=options)
         except (RateLimitError, CallTimeoutError) as exc:
             wait = 0.0
             if exc.retry_at is not None:

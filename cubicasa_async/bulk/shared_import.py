@@ -11,16 +11,13 @@ from typing import Any, Final
 import attrs
 
 from cubicasa_async.bulk import doubts
-from cubicasa_async.bulk.intake import Checked, batches, check_row
+from cubicasa_async.bulk.intake import Checked, batches
 from cubicasa_async.bulk.job import Job
 from cubicasa_async.bulk.journal import Claim, Entry, Other, SharedJournal, State, Taken
 from cubicasa_async.bulk.judging import judge, repeated, there_note
 from cubicasa_async.bulk.outcomes import AlreadyThere, Rejected, RowOutcome, Unknown
-from cubicasa_async.bulk.rows import Row
 from cubicasa_async.bulk.sending import VANISHED, send_all
-from cubicasa_async.core import checks, codec
 from cubicasa_async.errors import JournalError
-from cubicasa_async.resources.drafts import DraftRequest
 
 _READ_AT_ONCE: Final = 100
 _TOLD_AT_ONCE: Final = 200
@@ -37,17 +34,15 @@ class SharedImport:
 
     Args:
         job: The run.
-        derive_keys: Give a row without external_id one that is made from its address.
         look_first: Look at the server's orders before the first row is sent.
     """
 
-    def __init__(self, job: Job[SharedJournal], *, derive_keys: bool, look_first: bool) -> None:
+    def __init__(self, job: Job[SharedJournal], *, look_first: bool) -> None:
         self._job = job
         self._journal = job.journal
-        self._derive_keys = derive_keys
         self._look_first = look_first
 
-    async def run(self, rows: AsyncGenerator[Row]) -> None:
+    async def run(self, rows: AsyncGenerator[Checked | Rejected]) -> None:
         """Work on the job until nothing is open."""
         job = self._job
         if self._look_first and not await job.look():
@@ -77,15 +72,14 @@ class SharedImport:
         async with aclosing(self._open_rows(reading)) as to_send:
             await send_all(self._job, to_send)
 
-    async def _read(self, rows: AsyncGenerator[Row]) -> None:
+    async def _read(self, rows: AsyncGenerator[Checked | Rejected]) -> None:
         job = self._job
         async with aclosing(rows):
             async for batch in batches(rows, _READ_AT_ONCE):
                 job.meter.read += len(batch)
-                results = [check_row(row, derive_keys=self._derive_keys) for row in batch]
-                checked = [result for result in results if isinstance(result, Checked)]
+                checked = [row for row in batch if isinstance(row, Checked)]
                 repeats = await self._journal.add([_entry(row) for row in checked])
-                await job.tell(*(result for result in results if isinstance(result, Rejected)))
+                await job.tell(*(row for row in batch if isinstance(row, Rejected)))
                 for row, repeat in zip(checked, repeats, strict=True):
                     if repeat is not None:
                         line, differs = repeat
@@ -163,8 +157,7 @@ def _cells(entry: Entry) -> Mapping[str, str]:
 
 
 def _checked(entry: Entry) -> Checked:
-    draft = checks.from_wire(DraftRequest, codec.parse(entry.body.encode()), what="The row")
-    return Checked(entry.line, entry.key, draft, _cells(entry))
+    return Checked(entry.line, entry.key, entry.body.encode(), _cells(entry))
 
 
 def _claim(taken: Taken) -> Claim:

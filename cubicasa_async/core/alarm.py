@@ -15,13 +15,13 @@ class Alarm:
     """
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._limits: set[Limit] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def limit(self, seconds: float) -> Limit:
         """A context that raises TimeoutError if it is not left in time."""
-        return Limit(self, self._loop.time() + seconds)
+        return Limit(self, self.loop.time() + seconds)
 
     def add(self, limit: Limit) -> None:
         """Watch a limit."""
@@ -42,7 +42,7 @@ class Alarm:
     def _set(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(when, self._ring, when)
+        self._timer = self.loop.call_at(when, self._ring, when)
 
     def _ring(self, when: float) -> None:
         self._timer = None
@@ -68,7 +68,7 @@ class Limit:
         self._task.cancel()
 
     def __enter__(self) -> Self:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._alarm.loop)
         if task is None:
             raise RuntimeError("A time limit needs a task.")
         self._task = task

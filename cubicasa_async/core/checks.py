@@ -7,6 +7,7 @@ vanish without a word. Nothing misspelt leaves this module.
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -156,10 +157,33 @@ def check_id(value: object, field: str) -> str:
     return found
 
 
+@attrs.frozen
+class _Field:
+    """What is wanted of a field: a value that passes the check, or an object of the inner class."""
+
+    needed: bool
+    null: bool
+    check: Check
+    inner: type | None
+
+
+@functools.cache
+def _fields(cls: type) -> Mapping[str, _Field]:
+    return {
+        field.name: _Field(
+            field.default is attrs.NOTHING,
+            field.metadata.get(_NULL, True),
+            field.metadata.get(_CHECK),
+            field.metadata.get(_NESTED),
+        )
+        for field in attrs.fields(cls)
+    }
+
+
 def _collect(
     cls: type, given: Mapping[str, object], prefix: str
 ) -> tuple[dict[str, Any], list[FieldError]]:
-    fields = {field.name: field for field in attrs.fields(cls)}
+    fields = _fields(cls)
     values: dict[str, Any] = {}
     faults: list[FieldError] = []
     for name in given:
@@ -169,21 +193,20 @@ def _collect(
             faults.append(FieldError(f"{prefix}{name}", f"unknown field; {hint}"))
     for name, field in fields.items():
         value = given.get(name, UNSET)
-        needed = field.default is attrs.NOTHING
-        if value is UNSET or (value is None and needed):
-            if needed:
+        if value is UNSET or (value is None and field.needed):
+            if field.needed:
                 faults.append(FieldError(prefix + name, "is required"))
             continue
         if value is None:
             values[name] = None
-            if not field.metadata.get(_NULL, True):
+            if not field.null:
                 faults.append(FieldError(prefix + name, "must not be null"))
-        elif inner := field.metadata.get(_NESTED):
-            values[name], inner_faults = _nested(inner, value, f"{prefix}{name}")
+        elif field.inner is not None:
+            values[name], inner_faults = _nested(field.inner, value, f"{prefix}{name}")
             faults += inner_faults
         else:
             try:
-                values[name] = field.metadata[_CHECK](value)
+                values[name] = field.check(value)
             except ValueError as exc:
                 faults.append(FieldError(prefix + name, str(exc)))
     return values, faults

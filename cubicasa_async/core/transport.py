@@ -127,7 +127,7 @@ class Transport:
             options: Complete settings of the call.
             path: Values for the path's variable parts, checked.
             query: Query parameters, encoded.
-            body: The checked request body, an attrs object.
+            body: The checked request body, an attrs object or JSON text.
             read: How the answer is read; by default into the endpoint's response class.
 
         Raises:

@@ -117,7 +117,7 @@ def build(
         endpoint: What is called.
         path: Values for the path's variable parts, which must have passed `checks.check_id`.
         query: The query, encoded.
-        body: The request body, an attrs object.
+        body: The request body, an attrs object or JSON text.
         extra_body: Fields to send besides.
 
     Raises:
@@ -139,9 +139,9 @@ def _encode(body: object | None, extra: Mapping[str, Any] | None) -> bytes | Non
         return None
     try:
         if not extra:
-            return codec.encode(body)
-        fields = {**codec.as_mapping(codec.unstructure(body)), **extra}
-        return codec.encode(fields)
+            return body if isinstance(body, bytes) else codec.encode(body)
+        fields = codec.parse(body) if isinstance(body, bytes) else codec.unstructure(body)
+        return codec.encode({**codec.as_mapping(fields), **extra})
     except (TypeError, ValueError, OverflowError) as exc:
         message = "The call was not sent: its body has no form in JSON."
         raise InvalidInputError(message, [FieldError("", str(exc))]) from None

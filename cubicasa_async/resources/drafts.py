@@ -85,8 +85,14 @@ class Drafts(Resource):
         draft = checks.build(DraftRequest, fields, what="The draft order")
         return await self.send(draft, options=options)
 
-    async def send(self, draft: DraftRequest, *, options: RequestOptions | None = None) -> Order:
+    async def send(
+        self, draft: DraftRequest | bytes, *, options: RequestOptions | None = None
+    ) -> Order:
         """Create a draft order from a request that was built and checked before.
+
+        Args:
+            draft: The request, or the JSON text of one.
+            options: Settings of this call.
 
         Raises:
             CubiCasaError: As for `create`.

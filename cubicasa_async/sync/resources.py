@@ -549,8 +549,12 @@ class Drafts(Twin[drafts.Drafts]):
         """
         return self.portal.run(self.asynchronous.create(options=options, **fields))
 
-    def send(self, draft: DraftRequest, *, options: RequestOptions | None = None) -> Order:
+    def send(self, draft: DraftRequest | bytes, *, options: RequestOptions | None = None) -> Order:
         """Create a draft order from a request that was built and checked before.
+
+        Args:
+            draft: The request, or the JSON text of one.
+            options: Settings of this call.
 
         Raises:
             CubiCasaError: As for `create`.
