@@ -79,8 +79,9 @@ class Page(Generic[T]):
 
     def without(self, seen: Set[str]) -> Page[T]:
         """What is left without the records of some keys, and with none twice."""
-        keys = self.keys
-        known = next((i for i, key in enumerate(keys) if key not in seen), len(keys))
+        keys, known = self.keys, 0
+        while known < len(keys) and keys[known] in seen:
+            known += 1
         rest = keys[known:]
         if seen.isdisjoint(rest) and len(set(rest)) == len(rest):
             entries = self.entries[known:]
@@ -148,8 +149,9 @@ class Walk(Generic[T]):
         return list(itertools.islice(self._recent, max(len(self._recent) - count, 0), None))
 
     def _is_joined(self, page: Page[T]) -> bool:
-        joint = next((i for i, key in enumerate(page.keys) if key in self._seen), None)
-        if joint is None:
+        if page.keys and page.keys[0] in self._seen:
+            return True
+        if self._seen.isdisjoint(page.keys):
             if page.offset > 0:
                 return False
             # All that was seen is gone from the head of the list on.
@@ -158,13 +160,12 @@ class Walk(Generic[T]):
                     "The list changed so much between two pages that nothing seen before is left "
                     "in sight. Walk it anew from its start."
                 )
-        elif joint > 0 and self._forgot:
+        elif self._forgot:
             raise GapError(
                 "The list moved further between two pages than the walk remembers. Walk it anew "
                 "from its start."
             )
-        if joint != 0:
-            self._overtaken = True  # new records came in before those that were given
+        self._overtaken = True  # new records came in before those that were given
         return True
 
     def _remember(self, keys: Sequence[str]) -> None:
