@@ -17,6 +17,7 @@ let known = null;
 let asked = "";
 let lost = false;
 let turn = 0;
+let latest = null;
 let rows = ROWS;
 let timer = 0;
 const done = [];
@@ -28,9 +29,14 @@ function route() {
 
 const title = () => find(route().id && state?.order ? "order-title" : `${route().section}-title`);
 
-async function refresh() {
+/** Show what is so now; done when that is shown, though another call of this shows it. */
+function refresh() {
   clearTimeout(timer);
-  const mine = ++turn;
+  latest = show(++turn);
+  return latest;
+}
+
+async function show(mine) {
   let pause = PAUSE;
   try {
     if (facts === null || lost) await loadFacts();
@@ -38,7 +44,7 @@ async function refresh() {
     const query = new URLSearchParams({ ...Object.fromEntries(form), rows, order: route().id ?? "" });
     if (find("committed").checked) query.set("committed", "1");
     const { value, etag } = await read(`console/state?${query}`);
-    if (mine !== turn) return;
+    if (mine !== turn) return latest;
     connected(true);
     lost = false;
     if (etag !== known || query.get("order") !== asked) {
@@ -46,7 +52,7 @@ async function refresh() {
       render();
     }
   } catch (error) {
-    if (mine !== turn) return;
+    if (mine !== turn) return latest;
     connected(false, error);
     lost = true;
     pause = LONG_PAUSE;
