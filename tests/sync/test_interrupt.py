@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,13 +39,20 @@ os._exit(0)
 """
 
 
-def test_ctrl_c_ends_the_request() -> None:
+@contextmanager
+def interrupted(create: str) -> Generator[tuple[HoldingServer, Program]]:
+    """A program whose request was held until its Ctrl-C had been dealt with."""
     with hosted(HoldingServer(FOUND)) as server:
-        program = Program(f"{TWIN}\n{CREATE}", server.base_url)
+        program = Program(f"{create}\n{CREATE}", server.base_url)
         until(lambda: server.requests)
         program.press_ctrl_c()
         assert program.line() == "interrupted\n"
         server.release()
+        yield server, program
+
+
+def test_ctrl_c_ends_the_request() -> None:
+    with interrupted(TWIN) as (server, program):
         until(lambda: server.ended)  # and the program still runs
         program.go_on()
         assert program.end() == said()
@@ -51,12 +60,7 @@ def test_ctrl_c_ends_the_request() -> None:
 
 def test_without_care_the_request_goes_on_in_the_background() -> None:
     # The control: the test above would not pass with anything.
-    with hosted(HoldingServer(FOUND)) as server:
-        program = Program(f"{NAIVE}\n{CREATE}", server.base_url)
-        until(lambda: server.requests)
-        program.press_ctrl_c()
-        assert program.line() == "interrupted\n"
-        server.release()
+    with interrupted(NAIVE) as (server, program):
         assert program.line() == f"done: {order()['id']}\n"
         assert server.ended == 0
         program.go_on()
