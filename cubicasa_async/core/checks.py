@@ -159,7 +159,7 @@ def check_id(value: object, field: str) -> str:
 
 @attrs.frozen
 class _Field:
-    """What is wanted of a field: a value that passes the check, or an object of the inner class."""
+    """What is wanted of a field: a value that passes the check, unless it is of an inner class."""
 
     needed: bool
     null: bool

@@ -140,7 +140,7 @@ class Pager(Generic[T]):
         operation: The list's operation.
         query: Its filters.
         fetch: Gets the page at an offset, with a page size.
-        limit: Page size.
+        limit: Page size. Below 50, a walk asks for one record more, by which pages are joined.
         cursor: Where to start; at the newest record if None.
         strict: Fail at the first entry that cannot be read.
         window: How many pages may be under way at once.
@@ -224,6 +224,7 @@ class Pager(Generic[T]):
         walk, limit = self._walk, max(self._limit, SMALLEST_PAGE)
         shared = 1 if limit < _ACCEPTED_LIMIT else 0
 
+        # Known by where its new records start, all pages lie equally far apart, as Ahead expects.
         def fetch(start: int) -> Coroutine[Any, Any, Page[T]]:
             if start == 0:
                 return self._fetch(0, limit)
