@@ -60,6 +60,7 @@ CREATE INDEX server_orders_by_key ON server_orders (external_id);
 """
 _LOG_AHEAD: Final = "PRAGMA journal_mode = WAL"
 _SYNC_EACH_COMMIT: Final = "PRAGMA synchronous = FULL"
+_EMPTY_LOG: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
 _APPLICATION_OF_FILE: Final = "PRAGMA application_id"
 _VERSION_OF_FILE: Final = "PRAGMA user_version"
 _ANY_TABLE: Final = "SELECT 1 FROM sqlite_master"
@@ -371,6 +372,7 @@ class SqliteJournal(Journal):
                 message = f"{self.path} is not a journal of this version. Name another file."
                 raise JournalError(message)  # noqa: TRY301 # the connection is closed below
             sqlite_damage.refuse_damaged_pages(db, self.path)
+            db.execute(_EMPTY_LOG)  # what a crash tore is not to stand behind what another tears
         except BaseException:
             db.close()
             raise

@@ -21,7 +21,8 @@ def refuse_damaged_log(path: Path) -> None:
 
     To be called before SQLite opens the file: it reads the log up to the first frame that is not
     valid, and throws away the rest. Each commit was on disk before the next began, so that a crash
-    can tear the last one only. That one had not been reported as durable.
+    can tear the last one only. That one had not been reported as durable. Behind it may stand the
+    end of an earlier, longer log, which is in the file itself already.
 
     Raises:
         JournalError: Commits that were durable cannot be read.
@@ -62,12 +63,13 @@ def _commits_behind_the_damage(file: BinaryIO) -> int:
     magic, page_size, salts, found = _HEAD.unpack(head)
     order = ">" if magic & 1 else "<"
     sums = _sums(order, head[: _CHECKED[0]], (0, 0))
-    sound = magic | 1 == _MAGIC | 1 and struct.pack(">II", *sums) == found
+    begun = sound = magic | 1 == _MAGIC | 1 and struct.pack(">II", *sums) == found
     lost = 0
     while len(frame := file.read(_FRAME.size + page_size)) == _FRAME.size + page_size:
         pages, own_salts, found = _FRAME.unpack_from(frame)
-        if sound and own_salts != salts:
-            break  # what is left of an earlier, longer log
+        if begun and own_salts != salts:  # of an earlier log, or spoilt
+            sound = False
+            continue
         if sound:
             content = frame[: _CHECKED[1]] + frame[_FRAME.size :]
             sums = _sums(order, content, sums)

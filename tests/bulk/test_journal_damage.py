@@ -67,19 +67,21 @@ async def test_rubbish_behind_the_end_costs_nothing(tmp_path: Path, tail: bytes)
     assert await intents(path) == 12
 
 
-def spoil_an_early_commit(path: Path) -> None:
-    """Change one byte of a page that is not in the last commits."""
+def spoil_an_early_commit(path: Path, *, at: int = FRAME_HEADER + 100) -> None:
+    """Change one byte of a frame that is not in the last commits."""
     with log_of(path).open("r+b") as file:
-        place = LOG_HEADER + 2 * (FRAME_HEADER + page_size(path)) + FRAME_HEADER + 100
+        place = LOG_HEADER + 2 * (FRAME_HEADER + page_size(path)) + at
         file.seek(place)
         byte = file.read(1)[0]
         file.seek(place)
         file.write(bytes([byte ^ 0xFF]))
 
 
-async def test_a_damaged_middle_is_refused_again_and_again(tmp_path: Path) -> None:
+# In its page, in what tells the log that it belongs to, and in its checksum.
+@pytest.mark.parametrize("at", [FRAME_HEADER + 100, 9, 20])
+async def test_a_damaged_middle_is_refused_again_and_again(tmp_path: Path, at: int) -> None:
     path = await crashed(tmp_path)
-    spoil_an_early_commit(path)
+    spoil_an_early_commit(path, at=at)
     before = log_of(path).read_bytes()
     for _ in range(2):
         with pytest.raises(JournalError, match="is damaged") as caught:
@@ -112,9 +114,9 @@ async def test_control_sqlite_alone_loses_commits_without_a_word(
     assert await intents(path) < 11
 
 
-async def test_what_is_left_of_an_earlier_log_is_no_damage(tmp_path: Path) -> None:
-    """A log that begins anew is written over the old one, whose end still stands behind it."""
-    live, copy = tmp_path / "live", tmp_path / "copy"
+async def crashed_in_a_second_log(directory: Path) -> Path:
+    """A log that began anew is written over the old one, whose end still stands behind it."""
+    live, copy = directory / "live", directory / "copy"
     async with run_of(SqliteJournal(live), target=TARGET, now=lambda: 0.0) as journal:
         keys = [f"K{number:04}" for number in range(3000)]
         await journal.claim([Entry(key, 1, "x" * 300) for key in keys])
@@ -127,7 +129,43 @@ async def test_what_is_left_of_an_earlier_log_is_no_damage(tmp_path: Path) -> No
         shutil.copy(live, copy)
         shutil.copy(log_of(live), log_of(copy))
     assert log_of(copy).stat().st_size > 100_000
-    assert await intents(copy) == 301
+    return copy
+
+
+def own_frames(path: Path) -> int:
+    """How many frames at the beginning of the log are of the last one begun."""
+    content, size = log_of(path).read_bytes(), FRAME_HEADER + page_size(path)
+    places = range(LOG_HEADER, len(content), size)
+    return [content[at + 8 : at + 16] for at in places].count(content[16:24])
+
+
+async def test_what_is_left_of_an_earlier_log_is_no_damage(tmp_path: Path) -> None:
+    assert await intents(await crashed_in_a_second_log(tmp_path)) == 301
+
+
+@pytest.mark.parametrize("more", [0, 1])
+@pytest.mark.parametrize("written", [FRAME_HEADER, FRAME_HEADER + 1000])
+async def test_a_commit_torn_before_what_is_left_of_an_earlier_log_is_no_damage(
+    tmp_path: Path, more: int, written: int
+) -> None:
+    """A kill comes between the header of a frame and the end of its page."""
+    path = await crashed_in_a_second_log(tmp_path)
+    own, size = own_frames(path), FRAME_HEADER + page_size(path)
+    with log_of(path).open("r+b") as file:
+        file.seek(LOG_HEADER + (own - 1) * size)
+        whole = file.read(size)
+        pages = (int.from_bytes(whole[4:8], "big") * more).to_bytes(4, "big")
+        file.write((whole[:4] + pages + whole[8:])[:written])
+    assert await intents(path) == 301
+
+
+async def test_a_run_begins_with_an_empty_log(tmp_path: Path) -> None:
+    """So what an earlier crash tore never stands behind what the next one tears."""
+    path = await crashed(tmp_path)
+    before = log_of(path).stat().st_size
+    async with run_of(SqliteJournal(path), target=TARGET, now=lambda: 0.0) as journal:
+        await journal.intend("K00")
+        assert log_of(path).stat().st_size < before / 2
 
 
 async def test_damaged_pages_are_refused(tmp_path: Path) -> None:
