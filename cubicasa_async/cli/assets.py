@@ -143,6 +143,7 @@ async def download(
                     stall_timeout=stall_timeout,
                     allow_private=allow_private,
                     allow_http=allow_http,
+                    durable=True,  # what follows upon it may acknowledge the delivery
                 ):
                     bar.advance(task)
                     report.add(outcome)
@@ -245,7 +246,7 @@ def _outcome_fields(outcome: AssetOutcome) -> dict[str, Any]:
         "outcome": outcome.kind,
         "path": str(outcome.path),
         "size": outcome.size if isinstance(outcome, OnDisk) else None,
-        "sha256": outcome.sha256 if isinstance(outcome, OnDisk) else None,
+        "blake3": outcome.blake3 if isinstance(outcome, OnDisk) else None,
         "former": _former(outcome),
         "message": outcome.note,
     }

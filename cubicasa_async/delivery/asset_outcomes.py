@@ -36,11 +36,11 @@ class OnDisk(AssetOutcome):
 
     Attributes:
         size: Bytes.
-        sha256: Digest of its bytes, in hexadecimal.
+        blake3: BLAKE3 digest of its bytes, in hexadecimal.
     """
 
     size: int
-    sha256: str
+    blake3: str
 
 
 class Downloaded(OnDisk):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
 import os
 import shutil
 import uuid
@@ -21,6 +20,7 @@ from typing import BinaryIO, Final, ParamSpec, Protocol, TypeVar
 import attrs
 import msgspec
 
+from cubicasa_async.core.extras import from_extra
 from cubicasa_async.core.file_names import FORMER, PARTS, version_name
 
 P = ParamSpec("P")
@@ -47,7 +47,7 @@ class Threads:
 
 
 class _Hash(Protocol):
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes, /) -> object:
         """Take bytes in."""
         ...
 
@@ -58,10 +58,10 @@ class _Hash(Protocol):
 
 @attrs.frozen
 class Digest:
-    """What a file holds: its size in bytes and the SHA-256 of them."""
+    """What a file holds: its size in bytes and the BLAKE3 of them."""
 
     size: int
-    sha256: str
+    blake3: str
 
 
 @attrs.frozen
@@ -79,18 +79,20 @@ class Part:
     Args:
         path: Where it lies.
         left: Whether an earlier run left something of it.
+        new_hash: Makes what its bytes are hashed with.
 
     Attributes:
         size: Bytes that it holds.
         left: Whether there may be something to take up.
     """
 
-    def __init__(self, path: Path, *, left: bool) -> None:
+    def __init__(self, path: Path, *, left: bool, new_hash: Callable[[], _Hash]) -> None:
         self._path = path
         self._about_path = path.with_name(f"{path.name}.json")
         self._about: PartState | None = None
         self._file: BinaryIO | None = None
-        self._hash: _Hash = hashlib.sha256()
+        self._new_hash = new_hash
+        self._hash = new_hash()
         self.size: int = 0
         self.left: bool = left
 
@@ -105,24 +107,23 @@ class Part:
     def begin(self, about: PartState | None) -> None:
         """Begin anew, with the first bytes; `about` makes it one that can be taken up again."""
         self.close()
-        self._hash, self.size, self._about = hashlib.sha256(), 0, about
+        self._hash, self.size, self._about = self._new_hash(), 0, about
 
     def take_up(self) -> None:
         """Go on behind what is there."""
         self.begin(None)
         self._file = self._path.open("r+b")
-        while block := self._file.read(_BLOCK):
-            self._hash.update(block)
-            self.size += len(block)
+        self.size = _read_into(self._hash, self._file)
 
     def write(self, blocks: list[bytes]) -> None:
         """Put bytes behind what is there."""
         if self._file is None:
             self._file = self._opened()
-        for block in blocks:
-            self._file.write(block)
-            self._hash.update(block)
-            self.size += len(block)
+        # One long call each: between two the thread waits for the interpreter's lock.
+        data = b"".join(blocks)
+        self._file.write(data)
+        self._hash.update(data)
+        self.size += len(data)
 
     def _opened(self) -> BinaryIO:
         if self.left:  # taken away before the part changes, so that it is never wrong
@@ -189,12 +190,16 @@ class Storage:
         durable: Whether what is put there is on the disk itself before it counts as being there.
 
     Raises:
+        ConfigError: A package that is needed is not installed.
         OSError: The directory cannot be made.
     """
 
     def __init__(self, directory: Path, *, durable: bool) -> None:
         self.directory = directory
         self._durable = durable
+        with from_extra("delivery", "Downloading"):
+            from blake3 import blake3
+        self._new_hash = blake3
         (directory / PARTS).mkdir(parents=True, exist_ok=True)
         self._left = {path.name for path in (directory / PARTS).iterdir()}
 
@@ -206,11 +211,11 @@ class Storage:
     def part(self, name: str) -> Part:
         """The part of a file, perhaps with what an earlier run left of it."""
         path = self.directory / PARTS / f"{name}.part"
-        return Part(path, left=path.name in self._left)
+        return Part(path, left=path.name in self._left, new_hash=self._new_hash)
 
     def digest(self, name: str) -> Digest | None:
         """What the file of this name holds; None if there is none."""
-        return digest_of(self.directory / name)
+        return self._digest(self.directory / name)
 
     def settle(self, name: str, part: Part, there: Digest | None, last: list[bytes]) -> Settled:
         """Put the last bytes into a part, and give it its final name.
@@ -227,7 +232,7 @@ class Storage:
         """
         part.write(last)
         content, final = part.digest(), self.directory / name
-        there = there or digest_of(final)
+        there = there or self._digest(final)
         if there == content:
             part.discard()
             return Settled(content)
@@ -263,7 +268,7 @@ class Storage:
         Raises:
             FileNotFoundError: There is none.
         """
-        found = digest_of(self.former_path(name))
+        found = self._digest(self.former_path(name))
         if found is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
         return found
@@ -272,22 +277,30 @@ class Storage:
         """The name of the former version that holds just this; None if there is none."""
         number = 1
         while (
-            there := digest_of(self.directory / FORMER / version_name(name, number))
+            there := self._digest(self.directory / FORMER / version_name(name, number))
         ) is not None:
             if there == content:
                 return version_name(name, number)
             number += 1
         return None
 
+    def _digest(self, path: Path) -> Digest | None:
+        found = self._new_hash()
+        try:
+            with path.open("rb") as file:
+                size = _read_into(found, file)
+        except FileNotFoundError:
+            return None
+        return Digest(size, found.hexdigest())
 
-def digest_of(path: Path) -> Digest | None:
-    """What a file holds; None if there is none."""
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256")
-            return Digest(file.tell(), found.hexdigest())
-    except FileNotFoundError:
-        return None
+
+def _read_into(taker: _Hash, file: BinaryIO) -> int:
+    """Hash the rest of a file; how many bytes it has."""
+    size = 0
+    while block := file.read(_BLOCK):
+        taker.update(block)
+        size += len(block)
+    return size
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool) -> None:

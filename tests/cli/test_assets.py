@@ -10,6 +10,17 @@ from tests.support.commands import environment, run
 from tests.support.terminal import on_a_terminal
 
 FILES = 11
+NOTED = """
+import os
+from cubicasa_async.cli import main
+fsync = os.fsync
+def noted(descriptor):
+    fsync(descriptor)
+    with open("synced", "a") as file:
+        print(os.fstat(descriptor).st_ino, file=file)
+os.fsync = noted
+main()
+"""
 
 
 class TestList:
@@ -62,6 +73,19 @@ class TestDownload:
         assert again.summary["outcomes"] == {"replaced": 11, "unchanged": 11, "skipped": 4}
         assert all(row["former"] for row in again.rows if row["outcome"] == "replaced")
         assert not sandbox.file_host.saw_key
+
+    async def test_what_it_tells_is_on_the_disk_itself(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        order = sandbox.world.add_order(status="Ready")
+        arguments = ("assets", "download", order.id, "--allow-private")
+        result = await run(
+            *arguments, program=("-c", NOTED), environ=environment(sandbox), cwd=tmp_path
+        )
+        synced = set(map(int, (tmp_path / "synced").read_text().split()))
+        told = [row["path"] for row in result.rows if row["outcome"] == "downloaded"]
+        assert len(told) == FILES
+        assert {(tmp_path / path).stat().st_ino for path in told} <= synced
 
     async def test_a_failing_file_and_a_missing_order_end_with_1(
         self, sandbox: Sandbox, tmp_path: Path

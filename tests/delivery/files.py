@@ -23,7 +23,7 @@ FILES = 11
 async def download(
     client: AsyncCubiCasa, order: Order | str, directory: Path, **settings: Any
 ) -> list[AssetOutcome]:
-    settings = {"allow_private": True, "durable": False, **settings}
+    settings = {"allow_private": True, **settings}
     async with aclosing(download_assets(client, order, directory, **settings)) as outcomes:
         return [outcome async for outcome in outcomes]
 

@@ -36,7 +36,7 @@ async def main(port: int, secret: str) -> None:
         async def deliver(notice: Notice) -> None:
             order = notice.order
             async for outcome in download_assets(
-                client, order, f"files/{order.id}", allow_private=True, durable=False
+                client, order, f"files/{order.id}", allow_private=True
             ):
                 if isinstance(outcome, Failed):
                     raise RuntimeError(outcome.note)  # noqa: TRY004 # of this file alone

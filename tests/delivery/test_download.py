@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -55,7 +56,7 @@ def path_of(sandbox: Sandbox, url: str) -> str:
 async def test_the_files_on_disk_are_the_files_of_the_order(
     client: AsyncCubiCasa, sandbox: Sandbox, order: Order, tmp_path: Path
 ) -> None:
-    outcomes = await download(client, order.id, tmp_path, durable=True)
+    outcomes = await download(client, order.id, tmp_path)
     files = await there(client, sandbox, order.id)
     assert on_disk(tmp_path) == files
     assert of_kind(outcomes, Downloaded) == sorted(files)
@@ -66,6 +67,33 @@ async def test_the_files_on_disk_are_the_files_of_the_order(
             assert outcome.path.read_bytes() == files[outcome.asset.name]
             assert outcome.size == len(files[outcome.asset.name])
             assert outcome.note == ""
+
+
+@pytest.mark.parametrize("durable", [True, False], ids=["durable", "control: not durable"])
+async def test_what_is_told_as_durable_is_on_the_disk_itself(
+    client: AsyncCubiCasa,
+    order: Order,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    durable: bool,
+) -> None:
+    on_the_disk: set[int] = set()
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        on_the_disk.add(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    told: list[bool] = []
+    async with aclosing(
+        download_assets(client, order.id, tmp_path, allow_private=True, durable=durable)
+    ) as outcomes:
+        async for outcome in outcomes:
+            if isinstance(outcome, Downloaded):
+                places = (outcome.path, tmp_path / MANIFEST, tmp_path)
+                told.append({place.stat().st_ino for place in places} <= on_the_disk)
+    assert told == [durable] * FILES
 
 
 async def test_what_is_there_is_not_fetched_again(

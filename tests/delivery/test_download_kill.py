@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import random
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from blake3 import blake3
 
 from cubicasa_async import AsyncCubiCasa
 from cubicasa_async.core.file_names import MANIFEST, PARTS
@@ -110,13 +110,12 @@ async def killed_again_and_again(job: Job, client: AsyncCubiCasa, kills: int) ->
         name.replace(".", ".v1.", 1): content for name, content in first.items()
     }
     entries = json.loads((job.place / MANIFEST).read_text())["files"]
-    assert {name: entry["sha256"] for name, entry in entries.items()} == {
-        name: hashlib.sha256(content).hexdigest() for name, content in second.items()
+    assert {name: entry["blake3"] for name, entry in entries.items()} == {
+        name: blake3(content).hexdigest() for name, content in second.items()
     }
     for entry in entries.values():
-        assert [version["sha256"] for version in entry["former"]] == [
-            hashlib.sha256(former(job.place)[version["name"]]).hexdigest()
-            for version in entry["former"]
+        assert [version["blake3"] for version in entry["former"]] == [
+            blake3(former(job.place)[version["name"]]).hexdigest() for version in entry["former"]
         ]
         assert len(entry["former"]) == 1
     assert not host.saw_key
