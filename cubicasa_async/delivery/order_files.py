@@ -36,7 +36,7 @@ _GATHER: Final = 0.02
 """Seconds in which what is done is gathered, so that the manifest is not written for each file."""
 
 _WORKERS_PER_SLOT: Final = 2
-"""While the files of some are put on the disk itself, others receive."""
+"""While the files of some are put on the disk itself, if that is asked for, others receive."""
 
 
 @attrs.frozen
@@ -139,7 +139,8 @@ class OrderFiles:
                 await self._done.put(await self._fetched(asset))
 
         async with asyncio.TaskGroup() as workers:
-            for _ in range(_WORKERS_PER_SLOT * self._settings.concurrency):
+            per_slot = _WORKERS_PER_SLOT if self._settings.durable else 1
+            for _ in range(per_slot * self._settings.concurrency):
                 workers.create_task(fetch())
         if listed:  # an order without any file may be in work; then nothing is concluded
             for done in self._unlisted({asset.name for asset in listed}):

@@ -88,13 +88,16 @@ class Part:
 
     def __init__(self, path: Path, *, left: bool, new_hash: Callable[[], _Hash]) -> None:
         self._path = path
-        self._about_path = path.with_name(f"{path.name}.json")
         self._about: PartState | None = None
         self._file: BinaryIO | None = None
         self._new_hash = new_hash
         self._hash = new_hash()
         self.size: int = 0
         self.left: bool = left
+
+    @property
+    def _about_path(self) -> Path:
+        return self._path.with_name(f"{self._path.name}.json")
 
     def state(self) -> tuple[PartState, int] | None:
         """What an earlier attempt left, and how many bytes of it; None if it is of no use."""
@@ -200,17 +203,18 @@ class Storage:
         with from_extra("delivery", "Downloading"):
             from blake3 import blake3
         self._new_hash = blake3
-        (directory / PARTS).mkdir(parents=True, exist_ok=True)
-        self._left = {path.name for path in (directory / PARTS).iterdir()}
+        self._parts = directory / PARTS
+        self._parts.mkdir(parents=True, exist_ok=True)
+        self._left = {path.name for path in self._parts.iterdir()}
 
     @property
     def lock(self) -> Path:
         """The file by which runs keep out of each other's way."""
-        return self.directory / PARTS / "lock"
+        return self._parts / "lock"
 
     def part(self, name: str) -> Part:
         """The part of a file, perhaps with what an earlier run left of it."""
-        path = self.directory / PARTS / f"{name}.part"
+        path = self._parts / f"{name}.part"
         return Part(path, left=path.name in self._left, new_hash=self._new_hash)
 
     def digest(self, name: str) -> Digest | None:
@@ -251,7 +255,7 @@ class Storage:
         try:
             os.link(self.directory / name, place)
         except OSError:  # a file system without links
-            copy = self.directory / PARTS / f"{name}.{uuid.uuid4().hex}"
+            copy = self._parts / f"{name}.{uuid.uuid4().hex}"
             shutil.copyfile(self.directory / name, copy)
             copy.replace(place)
         if self._durable:
