@@ -93,8 +93,8 @@ async def _throughput(directory: Path, *, rounds: int) -> list[Figure]:
             ratios = await compare(
                 ("aiohttp, chunks into files", bare),
                 {
-                    "cubicasa_async, not waiting for the disk": partial(ours, durable=False),
-                    "cubicasa_async, each file on the disk itself": partial(ours, durable=True),
+                    "cubicasa_async": partial(ours, durable=False),
+                    "cubicasa_async, durable=True": partial(ours, durable=True),
                 },
                 rounds=rounds,
                 clock=WALL,
