@@ -159,6 +159,43 @@ async def test_a_commit_torn_before_what_is_left_of_an_earlier_log_is_no_damage(
     assert await intents(path) == 301
 
 
+def test_a_kill_at_any_byte_of_a_commit_is_no_damage_and_costs_that_commit_at_most(
+    tmp_path: Path,
+) -> None:
+    """SQLite writes a log from front to back, so a kill leaves a beginning of the new one.
+
+    Its head of 32 bytes is left out: so few are written at once.
+    """
+    live, copy = tmp_path / "live", tmp_path / "copy"
+    db = sqlite3.connect(live, isolation_level=None)
+    db.execute("PRAGMA page_size = 512")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA wal_autocheckpoint = 12")
+    db.execute("CREATE TABLE rows (text)")
+    pages, before, logs = live.read_bytes(), log_of(live).read_bytes(), 0
+    for number in range(1, 40):
+        rows = number % 7 + 1
+        db.execute("INSERT INTO rows VALUES (?)", ("x" * 300 * rows,))
+        after = log_of(live).read_bytes()
+        logs += after[:32] != before[:32]
+        changed = [at for at in range(len(after)) if after[at : at + 1] != before[at : at + 1]]
+        size = FRAME_HEADER + 512
+        frames = range(LOG_HEADER, changed[-1] + 1, size)
+        cuts = {at + more for at in frames for more in (0, 8, 16, FRAME_HEADER, 200, size - 1)}
+        for cut in sorted(cuts):
+            if not changed[0] < cut <= changed[-1]:
+                continue
+            copy.write_bytes(pages)
+            log_of(copy).write_bytes(after[:cut] + before[cut:])
+            sqlite_damage.refuse_damaged_log(copy)
+            other = sqlite3.connect(copy)
+            assert other.execute("SELECT count(*) FROM rows").fetchone() == (number - 1,), cut
+            other.close()
+        pages, before = live.read_bytes(), after
+    db.close()
+    assert logs > 5, "the log has begun anew that often"
+
+
 async def test_a_run_begins_with_an_empty_log(tmp_path: Path) -> None:
     """So what an earlier crash tore never stands behind what the next one tears."""
     path = await crashed(tmp_path)
