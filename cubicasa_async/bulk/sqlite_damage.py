@@ -67,9 +67,8 @@ def _commits_behind_the_damage(file: BinaryIO) -> int:
     lost = 0
     while len(frame := file.read(_FRAME.size + page_size)) == _FRAME.size + page_size:
         pages, own_salts, found = _FRAME.unpack_from(frame)
-        if begun and own_salts != salts:  # of an earlier log, or spoilt
-            sound = False
-            continue
+        if begun and own_salts != salts:
+            continue  # of an earlier log; or spoilt, and then the checksums behind it fail
         if sound:
             content = frame[: _CHECKED[1]] + frame[_FRAME.size :]
             sums = _sums(order, content, sums)

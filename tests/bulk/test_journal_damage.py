@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
+import struct
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,10 +70,16 @@ async def test_rubbish_behind_the_end_costs_nothing(tmp_path: Path, tail: bytes)
     assert await intents(path) == 12
 
 
-def spoil_an_early_commit(path: Path, *, at: int = FRAME_HEADER + 100) -> None:
-    """Change one byte of a frame that is not in the last commits."""
+def frames(path: Path) -> list[bytes]:
+    """The headers of the log's frames."""
+    content, size = log_of(path).read_bytes(), FRAME_HEADER + page_size(path)
+    return [content[at : at + FRAME_HEADER] for at in range(LOG_HEADER, len(content), size)]
+
+
+def spoil(path: Path, frame: int, *, at: int = FRAME_HEADER + 100) -> None:
+    """Change one byte of a frame of the log."""
+    place = LOG_HEADER + frame * (FRAME_HEADER + page_size(path)) + at
     with log_of(path).open("r+b") as file:
-        place = LOG_HEADER + 2 * (FRAME_HEADER + page_size(path)) + at
         file.seek(place)
         byte = file.read(1)[0]
         file.seek(place)
@@ -81,15 +90,91 @@ def spoil_an_early_commit(path: Path, *, at: int = FRAME_HEADER + 100) -> None:
 @pytest.mark.parametrize("at", [FRAME_HEADER + 100, 9, 20])
 async def test_a_damaged_middle_is_refused_again_and_again(tmp_path: Path, at: int) -> None:
     path = await crashed(tmp_path)
-    spoil_an_early_commit(path, at=at)
+    spoil(path, 2, at=at)
     before = log_of(path).read_bytes()
     for _ in range(2):
         with pytest.raises(JournalError, match="is damaged") as caught:
             await intents(path)
-        said = str(caught.value)
-        assert "commits stand behind an unreadable place in copy-wal" in said
-        assert "Put back a copy of it; or move it away and run the job with a new one" in said
+        said = re.sub(r"\d+ commits", "N commits", str(caught.value))
+        assert said == (
+            f"The journal {path} is damaged (N commits stand behind an unreadable place in "
+            "copy-wal). Nothing more is sent. Put back a copy of it; or move it away and run the "
+            "job with a new one, which finds by external_id what is on the server already, as "
+            "long as it looks there first."
+        )
     assert log_of(path).read_bytes() == before
+
+
+async def test_only_the_last_commit_may_be_unreadable(tmp_path: Path) -> None:
+    path = await crashed(tmp_path)
+    whole = log_of(path).read_bytes()
+    *_, last_but_one, last = [n for n, head in enumerate(frames(path)) if any(head[4:8])]
+    spoil(path, last)
+    assert await intents(path) == 11
+    log_of(path).write_bytes(whole)
+    spoil(path, last_but_one)
+    with pytest.raises(JournalError, match=r"\(2 commits stand behind an unreadable place"):
+        await intents(path)
+
+
+@pytest.mark.parametrize("spoilt", [0, 1, 5])
+def test_a_last_commit_of_many_frames_may_be_unreadable_anywhere(
+    tmp_path: Path, spoilt: int
+) -> None:
+    """A loss of power may keep any of the pages of a commit that had not come to its end."""
+    live, copy = tmp_path / "live", tmp_path / "copy"
+    db = sqlite3.connect(live, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("CREATE TABLE rows (text)")
+    first = len(frames(live))
+    db.execute("INSERT INTO rows VALUES (?)", ("x" * 20_000,))
+    shutil.copy(live, copy)
+    shutil.copy(log_of(live), log_of(copy))
+    db.close()
+    spoil(copy, first + spoilt)
+    sqlite_damage.refuse_damaged_log(copy)
+
+
+def of_other_byte_order(log: bytes) -> bytes:
+    """The log as a machine of the other byte order would have written it."""
+
+    def sums(content: bytes, found: tuple[int, int]) -> tuple[int, int]:
+        first, second = found
+        words = struct.unpack(f">{len(content) // 4}I", content)
+        for at in range(0, len(words), 2):
+            first = (first + words[at] + second) % 2**32
+            second = (second + words[at + 1] + first) % 2**32
+        return first, second
+
+    head = (int.from_bytes(log[:4], "big") | 1).to_bytes(4, "big") + log[4:24]
+    found = sums(head, (0, 0))
+    written = head + struct.pack(">II", *found)
+    size = FRAME_HEADER + int.from_bytes(log[8:12], "big")
+    for at in range(LOG_HEADER, len(log), size):
+        found = sums(log[at : at + 8] + log[at + FRAME_HEADER : at + size], found)
+        written += log[at : at + 16] + struct.pack(">II", *found)
+        written += log[at + FRAME_HEADER : at + size]
+    return written
+
+
+async def test_a_log_of_a_machine_of_the_other_byte_order_is_read_as_well(tmp_path: Path) -> None:
+    path = await crashed(tmp_path)
+    assert log_of(path).read_bytes()[3] & 1 == (sys.byteorder == "big")
+    other = of_other_byte_order(log_of(path).read_bytes())
+    log_of(path).write_bytes(other)
+    assert await intents(path) == 12
+    log_of(path).write_bytes(other)
+    spoil(path, 2)
+    with pytest.raises(JournalError, match="is damaged"):
+        await intents(path)
+
+
+@pytest.mark.parametrize("size", [0, LOG_HEADER - 1])
+async def test_a_log_that_has_hardly_begun_is_no_damage(tmp_path: Path, size: int) -> None:
+    path = await crashed(tmp_path)
+    with log_of(path).open("r+b") as file:
+        file.truncate(size)
+    sqlite_damage.refuse_damaged_log(path)
 
 
 async def test_a_damaged_beginning_of_the_log_is_refused_too(tmp_path: Path) -> None:
@@ -105,7 +190,7 @@ async def test_control_sqlite_alone_loses_commits_without_a_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = await crashed(tmp_path)
-    spoil_an_early_commit(path)
+    spoil(path, 2)
 
     def trust(path: Path) -> None:
         del path
@@ -134,9 +219,8 @@ async def crashed_in_a_second_log(directory: Path) -> Path:
 
 def own_frames(path: Path) -> int:
     """How many frames at the beginning of the log are of the last one begun."""
-    content, size = log_of(path).read_bytes(), FRAME_HEADER + page_size(path)
-    places = range(LOG_HEADER, len(content), size)
-    return [content[at + 8 : at + 16] for at in places].count(content[16:24])
+    salts = log_of(path).read_bytes()[16:24]
+    return [head[8:16] for head in frames(path)].count(salts)
 
 
 async def test_what_is_left_of_an_earlier_log_is_no_damage(tmp_path: Path) -> None:
