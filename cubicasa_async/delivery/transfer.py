@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
@@ -25,6 +26,7 @@ RESUMABLE: Final = 1 << 20
 """Files of more bytes than this are taken up where they broke off; smaller ones begin anew."""
 
 _BATCH: Final = 1 << 20
+_SMALL_REST: Final = _BATCH // 2
 _LONGEST_RETRY_AFTER: Final = 300.0
 _FOR_NOW: Final = frozenset({408, 425, 429})
 _RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.IGNORECASE)
@@ -167,7 +169,8 @@ class Transfer:
         """Put the body behind what the part holds, but for the last blocks, which are returned.
 
         A batch is written while the next is received. Each visit to a thread costs as much as
-        receiving a quarter of a megabyte, so most files make do with one.
+        receiving a quarter of a megabyte, so a small rest waits for no visit of its own, and most
+        files make do with one.
         """
         inflate = _inflation(response.headers.get("Content-Encoding", ""))
         total = None if inflate.packed else total
@@ -182,7 +185,8 @@ class Transfer:
                     batch.append(block)
                     batch_size += len(block)
                     self._check_size(size + batch_size)
-                    if batch_size < _BATCH:
+                    rest = math.inf if total is None else total - size - batch_size
+                    if batch_size < _BATCH or 0 <= rest < _SMALL_REST:
                         continue
                     if not checked:
                         self._check_kind(response, batch)

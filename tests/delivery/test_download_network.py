@@ -66,6 +66,20 @@ async def succeeds(client: AsyncCubiCasa, order: Order, directory: Path, **setti
     return content
 
 
+# Around the sizes at which a file is written in one go, in two, and can be taken up again.
+@pytest.mark.parametrize("breaks", [False, True], ids=["whole", "broken off"])
+@pytest.mark.parametrize("size", [16, MB, MB + 1, 3 * MB // 2 - 1, 3 * MB // 2, 2 * MB, 3 * MB - 1])
+async def test_a_file_of_any_size_comes_whole(
+    client: AsyncCubiCasa, host: FileHost, order: Order, tmp_path: Path, size: int, breaks: bool
+) -> None:
+    host.contents.sizes[PATH] = size
+    host.faults.add(*[Fault("cut", times=1)] * breaks)
+    content = await succeeds(client, order, tmp_path)
+    assert content == host.content(PATH)
+    assert len(content) == size
+    assert len(host.fetches) == 1 + breaks
+
+
 class TestResuming:
     async def test_a_file_that_broke_off_is_taken_up_where_it_broke_off(
         self, client: AsyncCubiCasa, host: FileHost, order: Order, tmp_path: Path
