@@ -171,7 +171,7 @@ socket.socket = socket.create_connection = socket.getaddrinfo = refuse
 
 def test_importing_opens_no_socket_starts_no_thread_and_needs_no_extra() -> None:
     extras = (
-        "{'click', 'rich', 'jsonschema', 'filelock', 'blake3', 'charset_normalizer', 'sqlite3', "
+        "{'click', 'rich', 'jsonschema', 'filelock', 'xxhash', 'charset_normalizer', 'sqlite3', "
         "'openpyxl', 'sqlalchemy', 'aiosqlite', 'psycopg', 'pyarrow'}"
     )
     code = f"""{NO_SOCKET}

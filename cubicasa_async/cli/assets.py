@@ -246,7 +246,7 @@ def _outcome_fields(outcome: AssetOutcome) -> dict[str, Any]:
         "outcome": outcome.kind,
         "path": str(outcome.path),
         "size": outcome.size if isinstance(outcome, OnDisk) else None,
-        "blake3": outcome.blake3 if isinstance(outcome, OnDisk) else None,
+        "xxh128": outcome.xxh128 if isinstance(outcome, OnDisk) else None,
         "former": _former(outcome),
         "message": outcome.note,
     }

@@ -36,11 +36,12 @@ class OnDisk(AssetOutcome):
 
     Attributes:
         size: Bytes.
-        blake3: BLAKE3 digest of its bytes, in hexadecimal.
+        xxh128: XXH128 digest of its bytes, in hexadecimal, as `xxhsum -H2` prints it. It finds
+            damage and is no proof against forgery.
     """
 
     size: int
-    blake3: str
+    xxh128: str
 
 
 class Downloaded(OnDisk):

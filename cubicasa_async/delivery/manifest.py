@@ -24,7 +24,7 @@ class Former:
     Attributes:
         name: Where it is kept, in the folder of former versions.
         size: Bytes.
-        blake3: BLAKE3 digest of its bytes, in hexadecimal.
+        xxh128: XXH128 digest of its bytes, in hexadecimal.
         fetched_at: When it was delivered (ISO 8601, UTC); empty if it did not come from here.
         replaced_at: When it was replaced (ISO 8601, UTC).
         reason: Why it was delivered, as the caller said.
@@ -32,7 +32,7 @@ class Former:
 
     name: str
     size: int
-    blake3: str
+    xxh128: str
     fetched_at: str = ""
     replaced_at: str = ""
     reason: str = ""
@@ -47,7 +47,7 @@ class Entry:
         url: Where it came from, without query and credentials, in which a signature may be.
         etag: Its strong validator; None if there was none.
         size: Bytes.
-        blake3: BLAKE3 digest of its bytes, in hexadecimal.
+        xxh128: XXH128 digest of its bytes, in hexadecimal.
         fetched_at: When it was delivered (ISO 8601, UTC).
         checked_at: When it was last found to be as the server has it (ISO 8601, UTC).
         reason: Why it was delivered, as the caller said.
@@ -63,7 +63,7 @@ class Entry:
     url: str
     etag: str | None
     size: int
-    blake3: str
+    xxh128: str
     fetched_at: str
     checked_at: str
     reason: str = ""

@@ -177,7 +177,7 @@ class OrderFiles:
         return {"order_id": self._order.id, "asset": asset, "path": path}
 
     def _told(self, asset: Asset, content: Digest) -> dict[str, Any]:
-        return {**self._of(asset), "size": content.size, "blake3": content.blake3}
+        return {**self._of(asset), "size": content.size, "xxh128": content.xxh128}
 
     async def _fetched(self, asset: Asset) -> _Done:
         if asset.is_page:
@@ -190,7 +190,7 @@ class OrderFiles:
 
     async def _deliver(self, asset: Asset) -> _Done:
         name, entry = asset.name, self._manifest.files.get(asset.name)
-        known = None if entry is None else Digest(entry.size, entry.blake3)
+        known = None if entry is None else Digest(entry.size, entry.xxh128)
         there = None if entry is None else await self._on_disk(self._storage.digest, name)
         intact = there is not None and there == known
         received = await self._transfer(asset, there).receive(entry if intact else None)
@@ -209,7 +209,7 @@ class OrderFiles:
         """What to say and to write down of a file that was put in its place."""
         digest, kept = received.settled.content, received.settled.kept
         former = entry.former if entry else ()
-        old = None if entry is None else Digest(entry.size, entry.blake3)
+        old = None if entry is None else Digest(entry.size, entry.xxh128)
         replaced, before = False, None
         if old is not None and old != digest:
             replaced = True
@@ -225,7 +225,7 @@ class OrderFiles:
             url=received.url,
             etag=received.etag,
             size=digest.size,
-            blake3=digest.blake3,
+            xxh128=digest.xxh128,
             fetched_at=now,
             checked_at=now,
             reason=self._settings.reason,
@@ -305,7 +305,7 @@ def _former(name: str, content: Digest, entry: Entry | None, now: str) -> Former
     return Former(
         name=name,
         size=content.size,
-        blake3=content.blake3,
+        xxh128=content.xxh128,
         fetched_at=entry.fetched_at if entry else "",
         replaced_at=now,
         reason=entry.reason if entry else "",

@@ -58,10 +58,10 @@ class _Hash(Protocol):
 
 @attrs.frozen
 class Digest:
-    """What a file holds: its size in bytes and the BLAKE3 of them."""
+    """What a file holds: its size in bytes and the XXH128 of them."""
 
     size: int
-    blake3: str
+    xxh128: str
 
 
 @attrs.frozen
@@ -201,8 +201,8 @@ class Storage:
         self.directory = directory
         self._durable = durable
         with from_extra("delivery", "Downloading"):
-            from blake3 import blake3
-        self._new_hash = blake3
+            from xxhash import xxh128
+        self._new_hash = xxh128
         self._parts = directory / PARTS
         self._parts.mkdir(parents=True, exist_ok=True)
         self._left = {path.name for path in self._parts.iterdir()}

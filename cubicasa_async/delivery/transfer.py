@@ -129,7 +129,7 @@ class Transfer:
                 raise _AttemptError(exc) from None
             async with response:
                 if response.status == 304 and about is None and known is not None and asked:
-                    same = Settled(Digest(known.size, known.blake3))
+                    same = Settled(Digest(known.size, known.xxh128))
                     return Received(same, shown_url(url), known.etag)
                 about, last = await self._take(response, url, about, asked)
                 note = await self._end_note(response, last)

@@ -43,7 +43,7 @@ def test_control_a_package_of_another_extra_is_not_there(tmp_path: Path) -> None
     (place / "conftest.py").write_text(conftest, encoding="utf-8")
     run = run_pytest(place, "test_plan_desk.py", "-k", "made_again")
     assert "test_a_call_that_did_not_come_through_is_made_again" in run.named("FAILED"), run.text
-    assert "needs the package 'blake3'" in run.text
+    assert "needs the package 'xxhash'" in run.text
 
 
 def test_control_a_service_that_creates_again_after_a_lost_answer_is_seen(tmp_path: Path) -> None:
