@@ -99,12 +99,19 @@ def markdown(results: Iterable[Result], *, where: Iterable[str], chart: str) -> 
 
 
 def _section(result: Result) -> str:
-    heading = "| | ratio [quartiles] | median |\n|---|---|---|"
-    if any(isinstance(figure, Growth) for figure in result.figures):
-        heading = "| | peak growth | from, to |\n|---|---|---|"
-    rows = [f"| {' | '.join(_cells(figure))} |" for figure in result.figures]
-    parts = [f"### {result.row.title}", "\n".join([heading, *rows])]
-    return "\n\n".join([*parts, *_server(result), *filter(None, [result.row.limits])])
+    growths = [figure for figure in result.figures if isinstance(figure, Growth)]
+    others = [figure for figure in result.figures if not isinstance(figure, Growth)]
+    tables = (
+        _table("| | ratio [quartiles] | median |", others),
+        _table("| | peak growth | from, to |", growths),
+    )
+    parts = [f"### {result.row.title}", *tables, *_server(result), result.row.limits]
+    return "\n\n".join(filter(None, parts))
+
+
+def _table(heading: str, figures: Iterable[Figure]) -> str:
+    rows = [f"| {' | '.join(_cells(figure))} |" for figure in figures]
+    return "\n".join([heading, "|---|---|---|", *rows]) if rows else ""
 
 
 def _server(result: Result) -> list[str]:

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import attrs
 import pytest
 
 from benchmarks import measure
@@ -256,6 +257,14 @@ class TestReport:
         assert "1.50 [1.40..1.60] x | missed by 20% |" in report
         assert "| other | not measured: it is not installed |  |" in report
         assert "25% of the time" in report
+
+    def test_ratios_and_growth_stand_below_their_own_headings(self) -> None:
+        result = attrs.evolve(self.RESULT, figures=[*TestGoals.FIGURES, Growth("large", 40, 48)])
+        lines = markdown([result], where=[], chart="").splitlines()
+        first = lines.index("| | ratio [quartiles] | median |")
+        second = lines.index("| | peak growth | from, to |")
+        assert all(line.startswith("|") for line in lines[first : first + 5])
+        assert lines[second + 2].startswith("| large | +8.0 MB |")
 
     def test_a_quick_run_is_not_judged(self) -> None:
         assert "missed" in text(self.RESULT, judged=True)
