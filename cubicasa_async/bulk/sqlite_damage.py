@@ -63,11 +63,11 @@ def _commits_behind_the_damage(file: BinaryIO) -> int:
     magic, page_size, salts, found = _HEAD.unpack(head)
     order = ">" if magic & 1 else "<"
     sums = _sums(order, head[: _CHECKED[0]], (0, 0))
-    begun = sound = magic | 1 == _MAGIC | 1 and struct.pack(">II", *sums) == found
+    has_head = sound = magic | 1 == _MAGIC | 1 and struct.pack(">II", *sums) == found
     lost = 0
     while len(frame := file.read(_FRAME.size + page_size)) == _FRAME.size + page_size:
         pages, own_salts, found = _FRAME.unpack_from(frame)
-        if begun and own_salts != salts:
+        if has_head and own_salts != salts:
             continue  # of an earlier log; or spoilt, and then the checksums behind it fail
         if sound:
             content = frame[: _CHECKED[1]] + frame[_FRAME.size :]

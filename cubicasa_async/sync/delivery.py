@@ -57,9 +57,9 @@ def download_assets(
         allow_private: Also fetch from this machine and from private networks, as with a sandbox,
             and by plain http there.
         allow_http: Also fetch by plain http from elsewhere.
-        durable: Tell of a file only when it and the manifest are on the disk itself, as who
-            acknowledges a delivery thereby needs it. Without it a loss of power may take files
-            that were told; the next run sees that and fetches them again.
+        durable: Tell of a file only when it and the manifest are on the disk itself, for callers
+            that acknowledge the delivery then. Without it a loss of power may take files that were
+            told; the next run sees that and fetches them again.
         reason: Why there may be something new, for the manifest, such as an event's reason.
         progress: Is called with a Progress as bytes arrive, in the client's own thread.
 
