@@ -117,8 +117,8 @@ ROWS: Final[Mapping[str, Row]] = {
         (AtMost(1.6, "aiohttp"), Faster(1, "httpx")),
         limits=(
             "Creating the drafts without a journal takes 1.2 x by itself (checks, deadline, gate). "
-            "What is left is in equal parts the handling of rows, the collector of garbage, which "
-            "the bare loop never wakes, and the journal's thread, where no core is free for it."
+            "What is left is the handling of rows, the collector of garbage (up to 0.1 x), which "
+            "the bare loop hardly wakes, and the journal's thread, where no core is free for it."
         ),
     ),
     "downloads": Row(
