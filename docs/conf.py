@@ -8,7 +8,7 @@ from pathlib import Path
 import cubicasa_async
 from cubicasa_async import bulk, delivery
 from cubicasa_async.bulk.job import StopSign
-from cubicasa_async.bulk.journals import JournalPlace
+from cubicasa_async.bulk.journal.places import JournalPlace
 from cubicasa_async.sync import bulk as sync_bulk
 from cubicasa_async.sync import delivery as sync_delivery
 
@@ -57,7 +57,7 @@ _TYPE_VARIABLES = r"cubicasa_async\..*\b[A-Z]"
 _INTERNAL = (
     r"cubicasa_async\.(core\.(transport\.Transport|walk\.Record|models\._Stored|values\.Unset)"
     r"|resources\.base\.Resource|sync\.(resources\.Operations|engine\.Closeable)"
-    r"|delivery\.receiver\.EventStore|bulk\.(journal\.\w+|job\.StopSign)"
+    r"|delivery\.receiver\.EventStore|bulk\.(journal\.protocol\.\w+|job\.StopSign)"
     r"|delivery\.inbox_database\.\w+|sandbox\.contract\.\w+)"
 )
 nitpick_ignore_regex = [(r"py:.*", name) for name in (_FOREIGN, _TYPE_VARIABLES, _INTERNAL)]

@@ -105,7 +105,7 @@ def test_imports_go_one_way(module: str) -> None:
     [
         ("core.wire", "from cubicasa_async.resources.orders import Order"),
         ("core.wire", "from ..client import AsyncCubiCasa"),
-        ("core.wire", "def late():\n    import cubicasa_async.bulk.journal"),
+        ("core.wire", "def late():\n    import cubicasa_async.bulk.journal.protocol"),
         ("resources.orders", "from cubicasa_async import client"),
         ("sandbox.server", "from cubicasa_async.errors import Outcome"),
         ("sandbox.server", "from .. import core"),

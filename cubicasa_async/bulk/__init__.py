@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from cubicasa_async.bulk.draft_import import import_drafts
 from cubicasa_async.bulk.files.sources import open_source
-from cubicasa_async.bulk.journal_postgres import PostgresJournal
-from cubicasa_async.bulk.journal_sqlite import SqliteJournal
+from cubicasa_async.bulk.journal.postgres import PostgresJournal
+from cubicasa_async.bulk.journal.sqlite import SqliteJournal
+from cubicasa_async.bulk.journal.status import JobStatus, read_status
 from cubicasa_async.bulk.mirror import mirror_orders
 from cubicasa_async.bulk.mirror.outcomes import (
     ChangedOrder,
@@ -29,7 +30,6 @@ from cubicasa_async.bulk.outcomes import (
 )
 from cubicasa_async.bulk.progress import Progress
 from cubicasa_async.bulk.rows import Row
-from cubicasa_async.bulk.status import JobStatus, read_status
 
 __all__ = [
     "AlreadyThere",

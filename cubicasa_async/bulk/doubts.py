@@ -8,7 +8,7 @@ from typing import Final
 
 from cubicasa_async.bulk.intake import Checked
 from cubicasa_async.bulk.job import Job
-from cubicasa_async.bulk.journal import Doubt, Record, Settlement, State
+from cubicasa_async.bulk.journal.protocol import Doubt, Record, Settlement, State
 from cubicasa_async.bulk.outcomes import Created, RowOutcome, Unknown
 from cubicasa_async.bulk.sending import CONTESTED, send_all
 

@@ -21,8 +21,8 @@ import attrs
 from cubicasa_async.bulk import doubts
 from cubicasa_async.bulk.intake import Checked, batches, check_rows, one_ahead
 from cubicasa_async.bulk.job import Job, StopSign, stopped_by
-from cubicasa_async.bulk.journal import Journal, Record, run_of
-from cubicasa_async.bulk.journals import JournalPlace, journal_at
+from cubicasa_async.bulk.journal.places import JournalPlace, journal_at
+from cubicasa_async.bulk.journal.protocol import Journal, Record, run_of
 from cubicasa_async.bulk.judging import judge
 from cubicasa_async.bulk.outcomes import Rejected, RowOutcome
 from cubicasa_async.bulk.progress import Meter, Progress

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from typing import Final
 
 from cubicasa_async.bulk.intake import Checked, check_row
-from cubicasa_async.bulk.journal import Entry, Gone
+from cubicasa_async.bulk.journal.protocol import Entry, Gone
 from cubicasa_async.bulk.outcomes import Rejected, RowOutcome, Skipped
 from cubicasa_async.bulk.pruning import InputSeen
 from cubicasa_async.bulk.rows import Row

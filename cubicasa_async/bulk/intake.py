@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import attrs
 
-from cubicasa_async.bulk.journal import Entry
+from cubicasa_async.bulk.journal.protocol import Entry
 from cubicasa_async.bulk.keys import derived_key
 from cubicasa_async.bulk.outcomes import Rejected
 from cubicasa_async.bulk.rows import Row

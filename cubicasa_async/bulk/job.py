@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final, Generic, Protocol, TypeGuard, TypeVar
 
-from cubicasa_async.bulk.journal import Record
+from cubicasa_async.bulk.journal.protocol import Record
 from cubicasa_async.bulk.outcomes import RowOutcome
 from cubicasa_async.bulk.progress import Meter
 from cubicasa_async.bulk.server_orders import ServerOrders

@@ -8,7 +8,7 @@ import attrs
 
 from cubicasa_async.bulk.doubts import several
 from cubicasa_async.bulk.intake import Checked
-from cubicasa_async.bulk.journal import IN_DOUBT, MADE, Claim, Settlement, State
+from cubicasa_async.bulk.journal.protocol import IN_DOUBT, MADE, Claim, Settlement, State
 from cubicasa_async.bulk.outcomes import AlreadyThere, Rejected, RowOutcome, Skipped, Unknown
 from cubicasa_async.bulk.sending import VANISHED
 from cubicasa_async.errors import FieldError

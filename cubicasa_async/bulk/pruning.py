@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from cubicasa_async.bulk.job import SENDING, Job
-from cubicasa_async.bulk.journal import Gone, Journal, State
+from cubicasa_async.bulk.journal.protocol import Gone, Journal, State
 from cubicasa_async.bulk.outcomes import Deleted, Kept, Unknown
 from cubicasa_async.bulk.sending import not_ours_to_change, order_now
 from cubicasa_async.errors import (

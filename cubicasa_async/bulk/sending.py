@@ -10,7 +10,7 @@ import attrs
 
 from cubicasa_async.bulk.intake import Checked
 from cubicasa_async.bulk.job import SENDING, Job, is_of_the_row
-from cubicasa_async.bulk.journal import Journal, Record, Settlement, State
+from cubicasa_async.bulk.journal.protocol import Journal, Record, Settlement, State
 from cubicasa_async.bulk.outcomes import (
     AlreadyThere,
     Created,

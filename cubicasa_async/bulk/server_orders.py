@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from cubicasa_async.bulk.journal import Record
+from cubicasa_async.bulk.journal.protocol import Record
 from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.core import codec
 from cubicasa_async.core.paging import Pager

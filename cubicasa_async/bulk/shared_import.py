@@ -13,7 +13,7 @@ import attrs
 from cubicasa_async.bulk import doubts
 from cubicasa_async.bulk.intake import Checked, batches
 from cubicasa_async.bulk.job import Job
-from cubicasa_async.bulk.journal import Claim, Entry, Other, SharedJournal, State, Taken
+from cubicasa_async.bulk.journal.protocol import Claim, Entry, Other, SharedJournal, State, Taken
 from cubicasa_async.bulk.judging import judge, repeated, there_note
 from cubicasa_async.bulk.outcomes import AlreadyThere, Rejected, RowOutcome, Unknown
 from cubicasa_async.bulk.sending import VANISHED, send_all

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from cubicasa_async.bulk.draft_import import SETTLE, import_drafts
 from cubicasa_async.bulk.files.sources import Format, Source, open_source
-from cubicasa_async.bulk.journals import journal_at
+from cubicasa_async.bulk.journal.places import journal_at
 from cubicasa_async.bulk.outcomes import KINDS
 from cubicasa_async.bulk.rejected import RejectedRows
 from cubicasa_async.cli import dry_runs, job_status, output

@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from cubicasa_async.bulk.dry_run import DryRun, Valid, WouldChange, WouldDelete
 from cubicasa_async.bulk.files.sources import Source
-from cubicasa_async.bulk.journal import Gone
+from cubicasa_async.bulk.journal.protocol import Gone
+from cubicasa_async.bulk.journal.status import JournalReader
 from cubicasa_async.bulk.outcomes import Kept, Rejected, RowOutcome, Skipped
 from cubicasa_async.bulk.pruning import refuse_doubtful
 from cubicasa_async.bulk.sending import not_ours_to_change
-from cubicasa_async.bulk.status import JournalReader
 from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.errors import NotFoundError
 

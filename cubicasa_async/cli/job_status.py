@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from cubicasa_async.bulk.journal import State
-from cubicasa_async.bulk.status import JobStatus, read_status
+from cubicasa_async.bulk.journal.protocol import State
+from cubicasa_async.bulk.journal.status import JobStatus, read_status
 from cubicasa_async.cli.tables import Facts
 
 _WORDS = {
@@ -29,7 +29,7 @@ async def read(journal: str) -> JobStatus:
         JournalError: It cannot be read.
     """
     if "://" in journal:
-        from cubicasa_async.bulk.status_postgres import read_shared_status
+        from cubicasa_async.bulk.journal.postgres_status import read_shared_status
 
         return await read_shared_status(journal)
     return read_status(journal)

@@ -16,7 +16,7 @@ from cubicasa_async.sync.portal import Portal
 if TYPE_CHECKING:  # the extra `bulk` is needed for jobs only
     from cubicasa_async.bulk import Progress, Row, RowOutcome
     from cubicasa_async.bulk.job import StopSign
-    from cubicasa_async.bulk.journals import JournalPlace
+    from cubicasa_async.bulk.journal.places import JournalPlace
 
 R = TypeVar("R")
 T = TypeVar("T")

@@ -11,7 +11,7 @@ import pytest
 
 from cubicasa_async import AsyncCubiCasa
 from cubicasa_async.bulk import Kept, Row, RowOutcome, Unknown, import_drafts, pruning
-from cubicasa_async.bulk.journal_sqlite import SqliteJournal
+from cubicasa_async.bulk.journal.sqlite import SqliteJournal
 from cubicasa_async.errors import ConfigError, FieldError, InvalidInputError
 from cubicasa_async.sandbox import Fault, Sandbox
 from tests.support.listings import kinds, listing, listings, made, once, states, told

@@ -10,7 +10,7 @@ import pytest
 
 from cubicasa_async import AsyncCubiCasa
 from cubicasa_async.bulk import AlreadyThere, Rejected, Unknown, Updated, import_drafts
-from cubicasa_async.bulk.journal_sqlite import SqliteJournal
+from cubicasa_async.bulk.journal.sqlite import SqliteJournal
 from cubicasa_async.bulk.sending import VANISHED
 from cubicasa_async.errors import JobStoppedError
 from cubicasa_async.sandbox import Fault, Sandbox

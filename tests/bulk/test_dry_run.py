@@ -10,7 +10,7 @@ import pytest
 from cubicasa_async.bulk import Row
 from cubicasa_async.bulk.dry_run import DryRun
 from cubicasa_async.bulk.intake import check_row
-from cubicasa_async.bulk.journal import Gone
+from cubicasa_async.bulk.journal.protocol import Gone
 from tests.support.listings import kinds, listing
 
 

@@ -9,8 +9,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from cubicasa_async import AsyncCubiCasa
-from cubicasa_async.bulk.journal import Entry, Journal, run_of
-from cubicasa_async.bulk.journal_sqlite import SqliteJournal
+from cubicasa_async.bulk.journal.protocol import Entry, Journal, run_of
+from cubicasa_async.bulk.journal.sqlite import SqliteJournal
 from cubicasa_async.bulk.server_orders import ServerOrders
 from cubicasa_async.errors import GapError
 from cubicasa_async.sandbox import Reading, Sandbox

@@ -10,8 +10,8 @@ import pytest
 
 from cubicasa_async import AsyncCubiCasa
 from cubicasa_async.bulk import import_drafts
-from cubicasa_async.bulk.journal_sqlite import SqliteJournal
-from cubicasa_async.bulk.status import read_status
+from cubicasa_async.bulk.journal.sqlite import SqliteJournal
+from cubicasa_async.bulk.journal.status import read_status
 from cubicasa_async.errors import JournalError
 from cubicasa_async.sandbox import Fault, Sandbox
 from tests.support.commands import Result, environment, run, started

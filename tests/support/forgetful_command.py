@@ -5,7 +5,7 @@ A control: what it loses by that, the tests must see.
 
 from __future__ import annotations
 
-from cubicasa_async.bulk.journal_sqlite import SqliteJournal
+from cubicasa_async.bulk.journal.sqlite import SqliteJournal
 from cubicasa_async.cli import main
 
 

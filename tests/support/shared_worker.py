@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from cubicasa_async import AsyncCubiCasa
 from cubicasa_async.bulk import import_drafts
-from cubicasa_async.bulk.journal_postgres import PostgresJournal
+from cubicasa_async.bulk.journal.postgres import PostgresJournal
 from cubicasa_async.cli import output
 from tests.support.listings import listing
 

@@ -16,9 +16,9 @@ import sys
 import threading
 from typing import Any
 
-from cubicasa_async.bulk import journal_postgres
-from cubicasa_async.bulk.group_commit import GroupCommit
-from cubicasa_async.bulk.journal_postgres import PostgresJournal
+from cubicasa_async.bulk.journal import postgres as journal_postgres
+from cubicasa_async.bulk.journal.group_commit import GroupCommit
+from cubicasa_async.bulk.journal.postgres import PostgresJournal
 from cubicasa_async.core.postgres import IDLENESS
 from tests.support import shared_worker
 

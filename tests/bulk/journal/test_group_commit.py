@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from cubicasa_async.bulk import group_commit
-from cubicasa_async.bulk.group_commit import GroupCommit
+from cubicasa_async.bulk.journal import group_commit
+from cubicasa_async.bulk.journal.group_commit import GroupCommit
 from cubicasa_async.errors import JournalError
 from tests.support.waiting import until
 

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from cubicasa_async.bulk.journal import (
+from cubicasa_async.bulk.journal.protocol import (
     IN_DOUBT,
     MADE,
     Claim,
@@ -33,7 +33,7 @@ from cubicasa_async.bulk.journal import (
     State,
     run_of,
 )
-from cubicasa_async.bulk.journal_sqlite import SqliteJournal
+from cubicasa_async.bulk.journal.sqlite import SqliteJournal
 from cubicasa_async.errors import JournalError
 
 TARGET = "https://host.example/api/integrate/v3"

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import attrs
 
-from cubicasa_async.bulk.journal import IN_DOUBT, Entry, Gone, State
-from cubicasa_async.bulk.journal_sqlite import APPLICATION, VERSION
+from cubicasa_async.bulk.journal.protocol import IN_DOUBT, Entry, Gone, State
+from cubicasa_async.bulk.journal.sqlite import APPLICATION, VERSION
 from cubicasa_async.errors import JournalError
 
 _JOB: Final = "SELECT name, value FROM job"

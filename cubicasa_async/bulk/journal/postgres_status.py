@@ -6,13 +6,13 @@ import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from cubicasa_async.bulk.postgres_place import PostgresPlace, row
-from cubicasa_async.bulk.postgres_sql import HAS_TABLES
-from cubicasa_async.bulk.status import JobStatus
+from cubicasa_async.bulk.journal.postgres_place import PostgresPlace, row
+from cubicasa_async.bulk.journal.postgres_sql import HAS_TABLES
+from cubicasa_async.bulk.journal.status import JobStatus
 from cubicasa_async.errors import JournalError
 
 if TYPE_CHECKING:
-    from cubicasa_async.bulk.postgres_place import Database
+    from cubicasa_async.bulk.journal.postgres_place import Database
 
 _JOB: Final = "SELECT job, target, began FROM cubicasa_jobs WHERE name = %s"
 _NAMES: Final = "SELECT name FROM cubicasa_jobs ORDER BY name"

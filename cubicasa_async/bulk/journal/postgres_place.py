@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from cubicasa_async.bulk import postgres_sql as texts
+from cubicasa_async.bulk.journal import postgres_sql as texts
 from cubicasa_async.config import Secret
 from cubicasa_async.core.extras import from_extra
 from cubicasa_async.core.postgres import KEEPALIVES

@@ -13,9 +13,9 @@ from typing import Any, Final
 import attrs
 from filelock import FileLock, Timeout
 
-from cubicasa_async.bulk import sqlite_damage
-from cubicasa_async.bulk.group_commit import GroupCommit
-from cubicasa_async.bulk.journal import (
+from cubicasa_async.bulk.journal import sqlite_damage
+from cubicasa_async.bulk.journal.group_commit import GroupCommit
+from cubicasa_async.bulk.journal.protocol import (
     IN_DOUBT,
     MADE,
     Claim,

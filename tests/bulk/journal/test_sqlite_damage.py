@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from cubicasa_async.bulk import sqlite_damage
-from cubicasa_async.bulk.journal import Entry, State, run_of
-from cubicasa_async.bulk.journal_sqlite import SqliteJournal
+from cubicasa_async.bulk.journal import sqlite_damage
+from cubicasa_async.bulk.journal.protocol import Entry, State, run_of
+from cubicasa_async.bulk.journal.sqlite import SqliteJournal
 from cubicasa_async.errors import JournalError
 from cubicasa_async.sandbox import Sandbox
 from tests.support.commands import environment, run
@@ -341,7 +341,7 @@ from cubicasa_async.cli import main
 main()
 """
 FORGETFUL = """
-from cubicasa_async.bulk.journal_sqlite import SqliteJournal
+from cubicasa_async.bulk.journal.sqlite import SqliteJournal
 async def forget(self, *args, **options): return ()
 SqliteJournal.intend = SqliteJournal.settle_all = forget
 """

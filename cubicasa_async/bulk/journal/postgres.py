@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from cubicasa_async.bulk import postgres_sql as texts
-from cubicasa_async.bulk.group_commit import GroupCommit
-from cubicasa_async.bulk.journal import (
+from cubicasa_async.bulk.journal import postgres_sql as texts
+from cubicasa_async.bulk.journal.group_commit import GroupCommit
+from cubicasa_async.bulk.journal.postgres_place import JOB, PostgresPlace, row
+from cubicasa_async.bulk.journal.protocol import (
     MADE,
     Claim,
     Doubt,
@@ -21,11 +22,10 @@ from cubicasa_async.bulk.journal import (
     State,
     Taken,
 )
-from cubicasa_async.bulk.postgres_place import JOB, PostgresPlace, row
 from cubicasa_async.errors import ConfigError, JournalError
 
 if TYPE_CHECKING:
-    from cubicasa_async.bulk.postgres_place import Database
+    from cubicasa_async.bulk.journal.postgres_place import Database
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeAlias
 
-from cubicasa_async.bulk.journal import Journal, SharedJournal
+from cubicasa_async.bulk.journal.protocol import Journal, SharedJournal
 from cubicasa_async.errors import ConfigError
 
 AnyJournal: TypeAlias = Journal | SharedJournal
@@ -23,13 +23,13 @@ def journal_at(place: JournalPlace) -> AnyJournal:
         return place
     if isinstance(place, str) and "://" in place:
         if place.startswith(("postgresql://", "postgres://")):
-            from cubicasa_async.bulk.journal_postgres import PostgresJournal
+            from cubicasa_async.bulk.journal.postgres import PostgresJournal
 
             return PostgresJournal(place)
         raise ConfigError(
             f"A journal cannot be in {place.partition('://')[0]!r}. It is a file, or a URL "
             "postgresql://user:password@host/database."
         )
-    from cubicasa_async.bulk.journal_sqlite import SqliteJournal
+    from cubicasa_async.bulk.journal.sqlite import SqliteJournal
 
     return SqliteJournal(place)

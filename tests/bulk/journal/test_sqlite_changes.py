@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cubicasa_async.bulk.journal import Claim, Entry, Gone, State, run_of
-from cubicasa_async.bulk.journal_sqlite import SqliteJournal
+from cubicasa_async.bulk.journal.protocol import Claim, Entry, Gone, State, run_of
+from cubicasa_async.bulk.journal.sqlite import SqliteJournal
 from cubicasa_async.errors import JournalError
 
 TARGET = "https://host.example/api/integrate/v3"

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import psycopg
 import pytest
 
-from cubicasa_async.bulk import journal_postgres
-from cubicasa_async.bulk.journal import Entry, State, Taken, run_of
-from cubicasa_async.bulk.journal_postgres import PostgresJournal
+from cubicasa_async.bulk.journal import postgres as journal_postgres
+from cubicasa_async.bulk.journal.postgres import PostgresJournal
+from cubicasa_async.bulk.journal.protocol import Entry, State, Taken, run_of
 from cubicasa_async.errors import ConfigError, JournalError
 
 TARGET = "https://host.example/api/integrate/v3"
@@ -192,8 +192,8 @@ async def test_a_paused_worker_knows_that_it_must_not_send_before_it_asks(
 async def test_the_rows_of_a_dead_worker_are_taken_over(postgres_url: str) -> None:
     code = f"""
 import asyncio, os
-from cubicasa_async.bulk.journal import Entry
-from cubicasa_async.bulk.journal_postgres import PostgresJournal
+from cubicasa_async.bulk.journal.protocol import Entry
+from cubicasa_async.bulk.journal.postgres import PostgresJournal
 async def main():
     journal = PostgresJournal({postgres_url!r}, lease=86400)
     await journal.open(target={TARGET!r}, now=lambda: 0.0)
@@ -468,7 +468,7 @@ def test_without_the_driver_the_extra_is_named() -> None:
     code = """
 import sys
 sys.modules["psycopg"] = None
-from cubicasa_async.bulk.journal_postgres import PostgresJournal
+from cubicasa_async.bulk.journal.postgres import PostgresJournal
 from cubicasa_async.errors import ConfigError
 try:
     PostgresJournal("postgresql:///db")
