@@ -11,6 +11,8 @@ from cubicasa_async.bulk.job import StopSign
 from cubicasa_async.bulk.journal.places import JournalPlace
 from cubicasa_async.sync import bulk as sync_bulk
 from cubicasa_async.sync import delivery as sync_delivery
+from cubicasa_async.sync import mirror as sync_mirror
+from cubicasa_async.sync import reconcile as sync_reconcile
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
@@ -46,6 +48,10 @@ vars(sync_bulk).update(
     {one.__name__: one for one in (bulk.Progress, bulk.Row, bulk.RowOutcome, StopSign)}
 )
 vars(sync_bulk)["JournalPlace"] = JournalPlace
+vars(sync_mirror).update(
+    {one.__name__: one for one in (bulk.MirrorOutcome, bulk.Progress)} | {"bulk": bulk}
+)
+vars(sync_reconcile).update({one.__name__: one for one in (bulk.Candidate, bulk.Twin)})
 vars(sync_delivery).update(
     {one.__name__: one for one in (delivery.AssetOutcome, delivery.Progress)}
 )

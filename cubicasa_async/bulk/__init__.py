@@ -17,6 +17,7 @@ from cubicasa_async.bulk.mirror.outcomes import (
     UnchangedOrder,
     VanishedOrder,
 )
+from cubicasa_async.bulk.mirror.reading import Mirror
 from cubicasa_async.bulk.outcomes import (
     AlreadyThere,
     Created,
@@ -29,16 +30,25 @@ from cubicasa_async.bulk.outcomes import (
     Updated,
 )
 from cubicasa_async.bulk.progress import Progress
+from cubicasa_async.bulk.reconcile import (
+    Candidate,
+    Twin,
+    find_by_address,
+    find_by_external_id,
+    find_twins,
+)
 from cubicasa_async.bulk.rows import Row
 
 __all__ = [
     "AlreadyThere",
+    "Candidate",
     "ChangedOrder",
     "Created",
     "Deleted",
     "FailedOrder",
     "JobStatus",
     "Kept",
+    "Mirror",
     "MirrorOutcome",
     "NewOrder",
     "PostgresJournal",
@@ -49,10 +59,14 @@ __all__ = [
     "RowOutcome",
     "Skipped",
     "SqliteJournal",
+    "Twin",
     "UnchangedOrder",
     "Unknown",
     "Updated",
     "VanishedOrder",
+    "find_by_address",
+    "find_by_external_id",
+    "find_twins",
     "import_drafts",
     "mirror_orders",
     "open_source",

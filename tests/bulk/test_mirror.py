@@ -14,13 +14,13 @@ from cubicasa_async import AsyncCubiCasa, CubiCasaError
 from cubicasa_async.bulk import (
     ChangedOrder,
     FailedOrder,
+    Mirror,
     NewOrder,
     Progress,
     UnchangedOrder,
     mirror_orders,
 )
 from cubicasa_async.bulk.mirror import tables
-from cubicasa_async.bulk.mirror.reading import Mirror
 from cubicasa_async.errors import (
     AuthenticationError,
     ConfigError,

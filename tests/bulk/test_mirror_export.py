@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from cubicasa_async import AsyncCubiCasa
-from cubicasa_async.bulk import mirror_orders
+from cubicasa_async.bulk import Mirror, mirror_orders
 from cubicasa_async.bulk.mirror.export import FORMATS, export_mirror
-from cubicasa_async.bulk.mirror.reading import Mirror
 from cubicasa_async.errors import ConfigError, StoreError
 from cubicasa_async.sandbox import Sandbox
 from tests.support.mirrors import kinds

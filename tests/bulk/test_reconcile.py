@@ -9,9 +9,13 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from cubicasa_async import Address, AsyncCubiCasa, CubiCasa
-from cubicasa_async.bulk import mirror_orders
-from cubicasa_async.bulk.mirror.reading import Mirror
-from cubicasa_async.bulk.reconcile import find_by_address, find_by_external_id, find_twins
+from cubicasa_async.bulk import (
+    Mirror,
+    find_by_address,
+    find_by_external_id,
+    find_twins,
+    mirror_orders,
+)
 from cubicasa_async.bulk.reconcile.source import Source
 from cubicasa_async.errors import (
     ConfigError,

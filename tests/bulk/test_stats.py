@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from cubicasa_async import AsyncCubiCasa
-from cubicasa_async.bulk import mirror_orders
-from cubicasa_async.bulk.mirror.reading import Mirror
+from cubicasa_async.bulk import Mirror, mirror_orders
 from cubicasa_async.bulk.mirror.tables import SCHEMA
 from cubicasa_async.bulk.stats import Bucket, Stats, read_stats, words
 from cubicasa_async.errors import ConfigError, StoreError

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import attrs
 import pytest
 
-from cubicasa_async.bulk.mirror.reading import Mirror
+from cubicasa_async.bulk import Mirror
 from cubicasa_async.bulk.stats import Stats, StuckDraft, page, read_stats, write_page
 from cubicasa_async.bulk.stats.style import DARK, LIGHT
 from cubicasa_async.errors import StoreError

@@ -9,7 +9,7 @@ import attrs
 import pytest
 from rich.console import Console
 
-from cubicasa_async.bulk.mirror.reading import Mirror
+from cubicasa_async.bulk import Mirror
 from cubicasa_async.bulk.stats import Stats, read_stats
 from cubicasa_async.cli.stats import show
 from tests.support.commands import Result, environment, run

@@ -16,8 +16,7 @@ import attrs
 import pytest
 
 from cubicasa_async import AsyncCubiCasa, CubiCasa
-from cubicasa_async.bulk import mirror_orders
-from cubicasa_async.bulk.mirror.reading import Mirror
+from cubicasa_async.bulk import Mirror, mirror_orders
 from cubicasa_async.bulk.stats import read_stats, write_page
 from cubicasa_async.delivery import Inbox, Receiver, WebhookSecrets, asgi_app
 from cubicasa_async.delivery.waits import OrderSignals
