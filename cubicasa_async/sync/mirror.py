@@ -78,11 +78,10 @@ class Mirror:
 
         with Mirror("orders.db") as mirror:
             for order in mirror.orders(status="Ready"): ...
+            stats = mirror.portal.run(read_stats(mirror.asynchronous))
 
-    It may be read while a run is at work on it: each reading sees one state of it. For what takes
-    the mirror of asyncio there are `portal` and `asynchronous`::
-
-        stats = mirror.portal.run(read_stats(mirror.asynchronous))
+    It may be read while a run is at work on it: each reading sees one state of it. What takes the
+    mirror of asyncio is run as in the last line.
 
     Args:
         store: The file, or its URL.

@@ -15,7 +15,7 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from cubicasa_async import AsyncCubiCasa, CubiCasa
+from cubicasa_async import AsyncCubiCasa, CubiCasa, sync
 from cubicasa_async.bulk import Mirror, mirror_orders
 from cubicasa_async.bulk.stats import read_stats, write_page
 from cubicasa_async.delivery import Inbox, Receiver, WebhookSecrets, asgi_app
@@ -127,6 +127,8 @@ async def run_snippet(text: str, names: dict[str, Any], sandbox: Sandbox) -> Non
 async def test_what_a_docstring_shows_works(
     snippet: Snippet, names: dict[str, Any], sandbox: Sandbox
 ) -> None:
+    if snippet.module.startswith("sync/"):
+        names["Mirror"] = sync.Mirror
     await run_snippet(snippet.text, names, sandbox)
 
 
