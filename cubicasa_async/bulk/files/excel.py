@@ -120,24 +120,22 @@ def _header(cells: Sequence[object]) -> tuple[str, ...]:
 @contextmanager
 def _workbook(path: Path, *, formulas: bool = False) -> Generator[Any]:
     openpyxl: Any = importlib.import_module("openpyxl")
-    book: Any = None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of parts of a workbook that are not read here
-            try:
+    with ExitStack() as opened:
+        try:
+            file = opened.enter_context(path.open("rb"))  # openpyxl leaves what it refuses open
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of parts of a workbook that are not read here
                 book = openpyxl.load_workbook(
-                    path, read_only=True, data_only=not formulas, keep_links=False
+                    file, read_only=True, data_only=not formulas, keep_links=False
                 )
-            except _BROKEN as exc:
-                raise InvalidInputError(
-                    f"{path.name}: this cannot be read as an Excel workbook (.xlsx). If it is an "
-                    "old one (.xls) or has a password, save it anew as .xlsx without one; if it "
-                    "should be one, it is damaged"
-                ) from exc
+        except _BROKEN as exc:
+            raise InvalidInputError(
+                f"{path.name}: this cannot be read as an Excel workbook (.xlsx). If it is an "
+                "old one (.xls) or has a password, save it anew as .xlsx without one; if it "
+                "should be one, it is damaged"
+            ) from exc
+        opened.callback(book.close)
         yield book
-    finally:
-        if book is not None:
-            book.close()
 
 
 def _chosen(book: Any, source: str, asked: str | None) -> str:
