@@ -15,7 +15,7 @@ import attrs
 from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.core.policy import RetryPolicy, waits
 from cubicasa_async.delivery.events import Event
-from cubicasa_async.delivery.inbox import Inbox, Settled, Work
+from cubicasa_async.delivery.inbox import Entry, Inbox, Settled, Work
 from cubicasa_async.delivery.inbox_tables import State, look_of
 from cubicasa_async.errors import (
     BadRequestError,
@@ -224,8 +224,7 @@ class _Handling:
         except CubiCasaError as exc:
             if _is_of_the_order(exc):
                 return self._failed(entry.attempt, f"the order could not be read: {exc}")
-            due = max(self.inbox.now() + _OUTAGE, exc.retry_at or self.inbox.now())
-            return Settled(state=State.WAITING, due=due, counts=False, reason=str(exc))
+            return self._outage(entry, exc)
         look, status = look_of(order), None if order.status is None else str(order.status)
         if entry.earlier_look == look and entry.came_within(self.repeats):
             return Settled(state=State.REPEAT, look=look, status=status)
@@ -236,16 +235,24 @@ class _Handling:
             source=entry.source,
             received_at=entry.received_at,
         )
+        if not await self.inbox.note_look(work, look):
+            return Settled(state=State.WAITING, counts=False, reason="another has taken it over")
+        reason = await self._hand_over(notice)
+        failed = None if reason is None else self._failed(entry.attempt, reason)
+        return attrs.evolve(failed or Settled(state=State.HANDLED), look=look, status=status)
+
+    async def _hand_over(self, notice: Notice) -> str | None:
+        """Why the handler failed, if it did."""
         try:
             await self.handler(notice)
         except Exception as exc:  # noqa: BLE001 # one poisonous event must not stop the others
-            return self._failed(entry.attempt, f"{type(exc).__name__}: {exc}")
+            return _described(exc)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            return self._failed(entry.attempt, "what the handler waited for was cancelled")
-        return Settled(state=State.HANDLED, look=look, status=status)
+            return "what the handler waited for was cancelled"
+        return None
 
     def _failed(self, attempt: int, reason: str) -> Settled:
         reason = reason[:_LONGEST_REASON]
@@ -254,6 +261,13 @@ class _Handling:
         bound = next(islice(waits(self.retry), attempt - 1, None))
         wait = timedelta(seconds=self.inbox.runtime.jitter(bound))
         return Settled(state=State.WAITING, due=self.inbox.now() + wait, reason=reason)
+
+    def _outage(self, entry: Entry, error: CubiCasaError) -> Settled:
+        """The longer it has lasted, the longer is the wait for its end."""
+        lasted = self.inbox.now() - entry.received_at
+        wait = min(max(lasted / 10, _OUTAGE), timedelta(seconds=self.retry.longest_wait))
+        due = max(self.inbox.now() + wait, error.retry_at or self.inbox.now())
+        return Settled(state=State.WAITING, due=due, counts=False, reason=str(error))
 
     def _tell(self, work: Work, settled: Settled) -> None:
         entry = work.entry
@@ -274,6 +288,15 @@ class _Handling:
                 settled.reason,
             )
         self.told(settlement)
+
+
+def _described(error: Exception) -> str:
+    name = type(error).__name__
+    try:
+        said = f"{name}: {error}"
+    except Exception:  # noqa: BLE001 # it may be anybody's
+        return f"{name}, which cannot be told in words"
+    return said.encode(errors="backslashreplace").decode()  # file names may be no texts
 
 
 def _is_of_the_order(error: CubiCasaError) -> bool:

@@ -30,6 +30,7 @@ from cubicasa_async.delivery.inbox_database import (
 )
 from cubicasa_async.delivery.inbox_tables import EVENTS, ORDERS, State
 from cubicasa_async.delivery.known_orders import KnownOrders
+from cubicasa_async.resources.order import OrderStatus
 from cubicasa_async.store import insert_new
 
 __all__ = ["SWEEP", "WEBHOOK", "Entry", "Inbox", "Settled", "Work"]
@@ -129,8 +130,9 @@ class Inbox(InboxDatabase):
     async def put(self, event: Event, body: bytes, *, source: str = WEBHOOK) -> bool:
         """Keep an event; it is on disk when this returns.
 
-        One that says the same as another that has come and whose handling has not begun is the
-        same: the order is read after both. Any other is kept, as it may tell of a new delivery.
+        One that says the same as another that has come and is not being handled is the same: the
+        order is read after both. As it may tell of a new delivery, it is due now and has all its
+        attempts, whatever failed before. Any other is kept.
 
         Returns:
             Whether it was new.
@@ -142,7 +144,8 @@ class Inbox(InboxDatabase):
             waits = (EVENTS.c.key == event.key) & (EVENTS.c.state == State.WAITING)
             again = update(EVENTS).where(waits)
             count = EVENTS.c.received + 1
-            merged = await db.execute(again.values(received=count, last_received_at=now))
+            news = {"received": count, "last_received_at": now, "due": now, "attempts": 0}
+            merged = await db.execute(again.values(news))
             is_new = merged.rowcount == 0
             if is_new:
                 await db.execute(
@@ -159,7 +162,7 @@ class Inbox(InboxDatabase):
                         **_arrived(now),
                     )
                 )
-                await refresh_due(db, event.order_id)
+            await refresh_due(db, event.order_id)
         self.tell()
         return is_new
 
@@ -219,6 +222,21 @@ class Inbox(InboxDatabase):
             result = await db.execute(update(ORDERS).where(ours).values(held_until=until))
             return bool(result.rowcount)
 
+    async def note_look(self, work: Work, look: str) -> bool:
+        """Write down what the order looks like that is about to be handed over.
+
+        So it is known what was given up, also if the handling ends with its process.
+
+        Returns:
+            Whether the order is still held; if not, another one handles it.
+        """
+        async with self.writing() as db:
+            if await lock(db, work.order_id) != work.holder:
+                return False
+            this = EVENTS.c.number == work.entry.number
+            await db.execute(update(EVENTS).where(this).values(look=look))
+            return True
+
     async def finish(self, work: Work, settled: Settled, attempts: int = 0) -> Work | None:
         """Write down what became of an event, and begin the next one of its order, if any is due.
 
@@ -244,10 +262,15 @@ class Inbox(InboxDatabase):
             this = EVENTS.c.number == work.entry.number
             await db.execute(update(EVENTS).where(this).values(values))
             order: dict[str, Any] = {"held_until": now + timedelta(seconds=self.hold)}
-            if settled.status is not None:
-                order["seen_status"] = settled.status
             if settled.state is State.HANDLED:
-                order |= {"handled_look": settled.look, "handled_at": now}
+                order["handled_at"] = now
+            said = work.entry.event.current_status
+            if settled.status == OrderStatus.READY != said:  # of that, another event has to tell
+                order["seen_status"] = str(said)
+            elif settled.status is not None:
+                order["seen_status"] = settled.status
+                if settled.state is State.HANDLED:
+                    order["handled_look"] = settled.look
             await set_order(db, work.order_id, order)
             entry = await self._begin(db, work.order_id, attempts) if attempts else None
             if entry is None:

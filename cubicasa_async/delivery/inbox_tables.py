@@ -93,7 +93,7 @@ EVENTS: Final = Table(
     Column("attempts", Integer, nullable=False, comment="How often its handling was begun."),
     Column("reason", AnyText, comment="Why it failed last."),
     Column("settled_at", Moment, comment="When it was handled, found a repeat, or given up."),
-    Column("look", Text, comment="A hash of the order as the handler had it."),
+    Column("look", Text, comment="A hash of the order as the handler had it last."),
     comment="Every event that came; the same one that comes again before it is handled, once.",
 )
 Index("webhook_events_key", EVENTS.c.key, EVENTS.c.state)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 import attrs
-from sqlalchemy import or_, select
+from sqlalchemy import RowMapping, or_, select
 
 from cubicasa_async.delivery.inbox_database import OPEN, InboxDatabase, set_order
 from cubicasa_async.delivery.inbox_tables import EVENTS, ORDERS, State
@@ -26,13 +27,26 @@ class KnownOrder:
         seen_status: The status it had when last read or listed.
         handled_look: What it was when an event of it was last handled.
         handled_at: When that was.
-        is_open: Whether an event of it waits, or is dead since; then it is known already.
+        is_open: Whether an event of it is still to be handled; the order is read again for it.
+        given_up_looks: What it was when events of it were given up since.
+        given_up_at: When the last of them was.
     """
 
     seen_status: str | None = None
     handled_look: str | None = None
     handled_at: datetime | None = None
     is_open: bool = False
+    given_up_looks: frozenset[str] = frozenset()
+    given_up_at: datetime | None = None
+
+    @property
+    def settled_at(self) -> datetime | None:
+        """When an event of it was last handled or given up."""
+        return self.given_up_at or self.handled_at  # it was given up since
+
+    def has_settled(self, look: str) -> bool:
+        """Whether the order looked like this when an event of it was handled or given up."""
+        return look == self.handled_look or look in self.given_up_looks
 
 
 class KnownOrders:
@@ -47,24 +61,18 @@ class KnownOrders:
         dead_since = (EVENTS.c.state == State.DEAD) & or_(
             ORDERS.c.handled_at.is_(None), EVENTS.c.settled_at > ORDERS.c.handled_at
         )
-        still_open = (
-            select(EVENTS.c.order_id)
+        unhandled = (
+            select(EVENTS.c.order_id, EVENTS.c.state, EVENTS.c.look, EVENTS.c.settled_at)
             .join(ORDERS, ORDERS.c.order_id == EVENTS.c.order_id)
             .where(EVENTS.c.order_id.in_(order_ids))
             .where(or_(EVENTS.c.state.in_(OPEN), dead_since))
         )
         async with self._database.reading() as db:
             rows = (await db.execute(query)).mappings().all()
-            is_open = set((await db.execute(still_open)).scalars())
-        return {
-            row["order_id"]: KnownOrder(
-                row["seen_status"],
-                row["handled_look"],
-                row["handled_at"],
-                row["order_id"] in is_open,
-            )
-            for row in rows
-        }
+            events = defaultdict[str, list[RowMapping]](list)
+            for event in (await db.execute(unhandled)).mappings():
+                events[event["order_id"]].append(event)
+        return {row["order_id"]: _known(row, events[row["order_id"]]) for row in rows}
 
     async def saw(self, statuses: Mapping[str, str]) -> None:
         """Remember the status of orders, by id."""
@@ -89,3 +97,15 @@ class KnownOrders:
             if len(found) < _ROWS_AT_ONCE:
                 return
             after = found[-1]
+
+
+def _known(row: RowMapping, unhandled: Sequence[RowMapping]) -> KnownOrder:
+    dead = [event for event in unhandled if event["state"] == State.DEAD]
+    return KnownOrder(
+        row["seen_status"],
+        row["handled_look"],
+        row["handled_at"],
+        is_open=any(event["state"] in OPEN for event in unhandled),
+        given_up_looks=frozenset(event["look"] for event in dead if event["look"] is not None),
+        given_up_at=max((event["settled_at"] for event in dead), default=None),
+    )

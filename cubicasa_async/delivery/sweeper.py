@@ -97,6 +97,8 @@ async def sweep(
     """
     if concurrency < 1:
         raise ConfigError("concurrency must be 1 or more.")
+    if since is not None and since.tzinfo is None:
+        raise ConfigError("since must have a time zone, such as datetime.UTC.")
     course = _Sweep(
         client.with_options(_CALLS),
         inbox,
@@ -229,8 +231,8 @@ class _Sweep:
             return False
         if known.seen_status in _IN_PRODUCTION:
             return True
-        if known.handled_at is not None:
-            return known.handled_at >= self.watched_since
+        if known.settled_at is not None:
+            return known.settled_at >= self.watched_since
         delivered = order.info.first_delivered_at if order.info else None
         return delivered is None or delivered >= self.since
 
@@ -261,7 +263,7 @@ class _Sweep:
         if known.is_open:  # what is being handled may have been read before this delivery
             return None
         event: Event | None = None
-        if order.status == OrderStatus.READY and known.handled_look != look_of(order):
+        if order.status == OrderStatus.READY and not known.has_settled(look_of(order)):
             event = _event(order, known)
             await self.inbox.put(event, codec.encode(event), source=SWEEP)
         await self.inbox.orders.saw({order_id: str(order.status)})
@@ -270,11 +272,11 @@ class _Sweep:
 
 def _event(order: Order, known: KnownOrder) -> Event:
     """The event that should have come, as far as can be known."""
-    if known.handled_at is None:
-        before = OrderStatus.PENDING
-    else:
+    if known.seen_status in {*_IN_PRODUCTION, OrderStatus.DRAFT}:
         fixed = known.seen_status == OrderStatus.FIXING
-        before = OrderStatus.FIXING if fixed else OrderStatus.READY
+        before = OrderStatus.FIXING if fixed else OrderStatus.PENDING
+    else:
+        before = OrderStatus.PENDING if known.settled_at is None else OrderStatus.READY
     return Event(
         order_id=order.id,
         current_status=OrderStatus.READY,

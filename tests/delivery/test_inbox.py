@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cubicasa_async import AsyncCubiCasa, delivery
+from cubicasa_async.core import codec
 from cubicasa_async.delivery.handling import Notice, Settlement, handle_events
 from cubicasa_async.delivery.inbox import Inbox, Settled, Work
 from cubicasa_async.delivery.inbox_tables import SCHEMA, State
@@ -200,15 +201,89 @@ async def test_a_body_that_a_later_release_can_read_is_handled_when_requeued(
     assert await inbox.dead.list() == ()
 
 
+class WordlessError(Exception):
+    """One that fails when it is to be told in words."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (OSError("plan-\udcfc.pdf\0"), "OSError: plan-\\udcfc.pdf\ufffd"),
+        (WordlessError(), "WordlessError, which cannot be told in words"),
+    ],
+    ids=["surrogate", "wordless"],
+)
+async def test_a_failure_that_can_hardly_be_written_down_stops_no_other(
+    client: AsyncCubiCasa, inbox: Inbox, sandbox: Sandbox, failure: Exception, reason: str
+) -> None:
+    bad, good = (sandbox.world.add_order(status="Ready") for _ in range(2))
+    taker = Taker()
+
+    async def handler(notice: Notice) -> None:
+        if notice.order.id == bad.id:
+            raise failure
+        await taker(notice)
+
+    await put(inbox, event(bad), event(good))
+    await handle_events(client, inbox, handler, until_idle=True, concurrency=1, attempts=1)
+    assert taker.order_ids == [good.id]
+    (letter,) = await inbox.dead.list()
+    assert letter.reason == reason
+
+
+async def test_news_of_what_has_failed_is_handled_at_once_with_all_its_attempts(
+    client: AsyncCubiCasa, inbox: Inbox, order: Order
+) -> None:
+    poison = Poison(order.id)
+    await put(inbox, event(order))
+    await handle_events(client, inbox, poison, until_idle=True, attempts=2)
+    assert not await inbox.put(event(order), codec.encode(event(order)))
+    await handle_events(client, inbox, poison, until_idle=True, attempts=2)
+    assert poison.attempts == [1, 1]
+    assert (await inbox.counts())[State.WAITING] == 1
+
+
+async def test_who_has_lost_its_hold_hands_nothing_over(
+    client: AsyncCubiCasa,
+    inbox: Inbox,
+    order: Order,
+    moments: VirtualTime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taker, other = Taker(), Taker()
+    note_look = inbox.note_look
+
+    async def overtaken(work: Work, look: str) -> bool:
+        monkeypatch.setattr(inbox, "note_look", note_look)
+        moments.now += inbox.hold + 1
+        await handle(client, inbox, other)
+        return await note_look(work, look)
+
+    monkeypatch.setattr(inbox, "note_look", overtaken)
+    await put(inbox, event(order))
+    await handle(client, inbox, taker)
+    assert (len(taker.notices), len(other.notices)) == (0, 1)
+    assert (await inbox.counts())[State.HANDLED] == 1
+
+
 async def test_an_outage_of_the_service_is_no_fault_of_the_event(
     client: AsyncCubiCasa, inbox: Inbox, order: Order, sandbox: Sandbox, moments: VirtualTime
 ) -> None:
     sandbox.faults.add(Fault("status", status=503, operation="orders.get"))
     taker = Taker()
     await put(inbox, event(order))
-    for _ in range(3):
-        await handle(client, inbox, taker, attempts=1)
+    waits: list[float] = []
+    for _ in range(4):
+        told: list[Settlement] = []
+        await handle_events(client, inbox, taker, until_idle=True, attempts=1, told=told.append)
+        (one,) = told
+        assert one.due is not None
+        waits.append((one.due - moments.utcnow()).total_seconds())
         moments.now += 3600
+    assert waits == [30, *(pytest.approx(n, abs=10) for n in (360, 720, 1080))]  # ever longer
     assert (await inbox.counts())[State.WAITING] == 1
     sandbox.faults.clear()
     await handle(client, inbox, taker, attempts=1)

@@ -11,7 +11,7 @@ from cubicasa_async import AsyncCubiCasa, Order
 from cubicasa_async.delivery.events import Reason
 from cubicasa_async.delivery.handling import handle_events
 from cubicasa_async.delivery.inbox import Inbox
-from cubicasa_async.delivery.inbox_tables import State
+from cubicasa_async.delivery.inbox_tables import State, look_of
 from cubicasa_async.delivery.sweeper import Swept, sweep, sweep_regularly
 from cubicasa_async.errors import ConfigError, DecodeError
 from cubicasa_async.sandbox import Fault, Sandbox
@@ -103,18 +103,93 @@ async def test_what_the_inbox_was_told_of_is_not_put_in_again(
     assert sum((await inbox.counts()).values()) == 3
 
 
-async def test_a_dead_letter_is_not_raised_by_a_sweep_until_the_order_changes_by_other_means(
+async def fails(_: object) -> None:
+    raise ValueError("no")
+
+
+async def test_a_delivery_that_was_given_up_is_not_raised_by_a_sweep_but_the_next_one_is(
     client: AsyncCubiCasa, inbox: Inbox, sandbox: Sandbox
 ) -> None:
     order = sandbox.world.add_order(status="Ready")
-
-    async def fails(_: object) -> None:
-        raise ValueError("no")
-
     await put(inbox, event(order))
     await handle_events(client, inbox, fails, until_idle=True, attempts=1)
     assert await swept(client, inbox) == []
-    assert (await inbox.counts())[State.WAITING] == 0
+    sandbox.world.set_status(order.id, "Fixing")
+    assert await swept(client, inbox) == []
+    sandbox.world.advance(order.id)
+    (found,) = await swept(client, inbox, deep=False)
+    assert found.event is not None
+    assert found.event.reason is Reason.FIX
+    await handle_events(client, inbox, fails, until_idle=True, attempts=1)
+    sandbox.world.set_status(order.id, "Ready")
+    assert [one.order_id for one in await swept(client, inbox)] == [order.id]
+    assert (await inbox.counts())[State.DEAD] == 2
+
+
+async def test_a_delivery_behind_a_dead_letter_about_something_else_is_found(
+    client: AsyncCubiCasa, inbox: Inbox, sandbox: Sandbox
+) -> None:
+    order = sandbox.world.add_order(status="Pending")
+    await put(inbox, event(order, previous_status="Draft", current_status="Pending"))
+    await handle_events(client, inbox, fails, until_idle=True, attempts=1)
+    sandbox.world.advance(order.id)
+    (found,) = await swept(client, inbox)
+    assert found.event is not None
+    assert found.event.reason is Reason.FIRST_DELIVERY
+
+
+async def test_a_delivery_by_which_its_handlers_process_died_again_and_again_is_not_raised(
+    client: AsyncCubiCasa, inbox: Inbox, sandbox: Sandbox, moments: VirtualTime
+) -> None:
+    order = sandbox.world.add_order(status="Ready")
+    await put(inbox, event(order))
+    work = await inbox.take(attempts=1)
+    assert work is not None
+    assert await inbox.note_look(work, look_of(await client.orders.get(order.id)))
+    moments.now += inbox.hold + 1
+    assert await inbox.take(attempts=1) is None
+    assert await swept(client, inbox) == []
+    sandbox.world.set_status(order.id, "Ready")
+    assert [one.order_id for one in await swept(client, inbox)] == [order.id]
+
+
+async def test_a_dead_letter_of_an_order_that_can_be_read_by_now_is_raised(
+    client: AsyncCubiCasa, inbox: Inbox, sandbox: Sandbox
+) -> None:
+    order = sandbox.world.add_order(status="Ready")
+    sandbox.faults.add(Fault("status", status=404, operation="orders.get", times=1))
+    await put(inbox, event(order))
+    await handle_events(client, inbox, Taker(), until_idle=True, attempts=1)
+    assert (await inbox.counts())[State.DEAD] == 1
+    assert [one.order_id for one in await swept(client, inbox)] == [order.id]
+
+
+async def test_a_delivery_that_came_before_the_event_of_its_production_was_handled_is_found(
+    client: AsyncCubiCasa, inbox: Inbox, sandbox: Sandbox
+) -> None:
+    order = sandbox.world.add_order(status="Ready")
+    await put(inbox, event(order, previous_status="Draft", current_status="Pending"))
+    await handled(client, inbox)
+    (found,) = await swept(client, inbox, deep=False)
+    assert found.event is not None
+    assert found.event.reason is Reason.FIRST_DELIVERY
+    await handled(client, inbox)
+    assert await swept(client, inbox) == []
+
+
+async def test_the_reason_is_known_of_orders_that_were_seen_in_production(
+    client: AsyncCubiCasa, inbox: Inbox, sandbox: Sandbox
+) -> None:
+    first, fixed = (sandbox.world.add_order(status=status) for status in ("Pending", "Ready"))
+    await put(inbox, event(first, previous_status="Draft", current_status="Pending"))
+    await handled(client, inbox)
+    sandbox.world.set_status(fixed.id, "Fixing")
+    await swept(client, inbox, deep=False)
+    for order in (first, fixed):
+        sandbox.world.advance(order.id)
+    found = await swept(client, inbox, deep=False)
+    reasons = {one.order_id: one.event.reason for one in found if one.event is not None}
+    assert reasons == {first.id: Reason.FIRST_DELIVERY, fixed.id: Reason.FIX}
 
 
 async def test_orders_delivered_before_there_was_an_inbox_are_left_alone_unless_asked_for(
@@ -238,5 +313,7 @@ async def test_sweeping_regularly_goes_on_after_failures_and_is_deep_now_and_the
 async def test_arguments_out_of_range_are_refused(client: AsyncCubiCasa, inbox: Inbox) -> None:
     with pytest.raises(ConfigError):
         await swept(client, inbox, concurrency=0)
+    with pytest.raises(ConfigError, match="time zone"):
+        await swept(client, inbox, since=LONG_AGO.replace(tzinfo=None))
     with pytest.raises(ConfigError):
         await sweep_regularly(client, inbox, every=0)
