@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
-from filelock import FileLock, Timeout
 
 from cubicasa_async.bulk.journal import sqlite_damage
+from cubicasa_async.bulk.journal import sqlite_sql as texts
 from cubicasa_async.bulk.journal.group_commit import GroupCommit
 from cubicasa_async.bulk.journal.protocol import (
     IN_DOUBT,
@@ -26,111 +26,12 @@ from cubicasa_async.bulk.journal.protocol import (
     Settlement,
     State,
 )
+from cubicasa_async.bulk.journal.sole_run import SoleRun
+from cubicasa_async.bulk.journal.sqlite_damage import mark
 from cubicasa_async.errors import JournalError
-
-APPLICATION: Final = 0x43754361  # "CuCa", marks the file as ours
-VERSION: Final = 2
 
 _OLDEST: Final = (3, 33)  # UPDATE with FROM
 
-_SCHEMA: Final = """
-CREATE TABLE job (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE drafts (
-    external_id TEXT PRIMARY KEY,
-    line INTEGER NOT NULL,      -- where the row stood when last read, from 1
-    body TEXT NOT NULL,         -- the request as JSON, as last read
-    made TEXT,                  -- what it was when its draft was made, found or changed; '' if
-                                -- that is not known, as while a change is under way
-    state TEXT NOT NULL CHECK (state IN ('new', 'intent', 'unknown', 'created', 'there',
-        'rejected', 'deleting', 'deleted')),    -- see State
-    order_id TEXT,
-    reason TEXT,                -- why it was rejected or is unknown
-    sends INTEGER NOT NULL,     -- how often a request was about to leave
-    sent_at REAL,               -- when one whose end is not known may have left last, Unix seconds
-    run INTEGER NOT NULL,       -- the last run that claimed the row
-    seen INTEGER NOT NULL       -- the last run whose input named the row
-) WITHOUT ROWID;
-CREATE INDEX drafts_in_doubt ON drafts (external_id) WHERE state IN ('intent', 'unknown');
-CREATE TABLE server_orders (    -- what the server listed when last looked at
-    order_id TEXT PRIMARY KEY,
-    external_id TEXT NOT NULL,
-    look INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX server_orders_by_key ON server_orders (external_id);
-"""
-_LOG_AHEAD: Final = "PRAGMA journal_mode = WAL"
-_SYNC_EACH_COMMIT: Final = "PRAGMA synchronous = FULL"
-_EMPTY_LOG: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
-_APPLICATION_OF_FILE: Final = "PRAGMA application_id"
-_VERSION_OF_FILE: Final = "PRAGMA user_version"
-_ANY_TABLE: Final = "SELECT 1 FROM sqlite_master"
-_MAKE: Final = (
-    f"BEGIN; {_SCHEMA} PRAGMA application_id = {APPLICATION}; "
-    f"PRAGMA user_version = {VERSION}; COMMIT;"
-)
-_BEGIN: Final = "BEGIN IMMEDIATE"
-_FIND: Final = """
-SELECT external_id, state, line, body, made, order_id, sends, run FROM drafts
-WHERE external_id IN ({})
-"""
-_ADD: Final = "INSERT INTO drafts VALUES {}"
-_NEW_ROW: Final = "(?, ?, ?, NULL, 'new', NULL, NULL, 0, NULL, ?, ?)"
-_READ_AGAIN: Final = """
-UPDATE drafts SET line = ?, body = ?, run = ?, seen = ? WHERE external_id = ?
-"""
-_SEEN: Final = "UPDATE drafts SET seen = ? WHERE external_id = ?"
-_INTEND: Final = """
-UPDATE drafts SET
-    made = CASE WHEN state IN ('intent', 'unknown') AND made <> body THEN '' ELSE body END,
-    state = 'intent', order_id = NULL, reason = NULL, sends = sends + 1, sent_at = ?
-WHERE external_id IN (SELECT value FROM json_each(?))
-"""
-_UNSENT: Final = """
-UPDATE drafts SET state = ?, sends = sends - 1 WHERE external_id = ? AND state = 'intent'
-"""
-_SETTLE: Final = """
-UPDATE drafts SET
-    state = ?1, order_id = coalesce(?2, order_id), reason = ?3,
-    made = CASE WHEN ?4 THEN coalesce(made, body) WHEN ?5 THEN made END,
-    sent_at = CASE WHEN ?5 THEN ?6 ELSE sent_at END
-WHERE external_id = ?7
-"""
-_SETTLE_CREATED: Final = """
-UPDATE drafts SET
-    state = 'created', order_id = coalesce(answered.value, order_id), reason = NULL,
-    made = coalesce(made, body)
-FROM json_each(?) AS answered WHERE external_id = answered.key
-"""
-_INTEND_UPDATE: Final = "UPDATE drafts SET made = '' WHERE external_id = ?"
-_SETTLE_UPDATE: Final = "UPDATE drafts SET made = body WHERE external_id = ?"
-_INTEND_DELETE: Final = "UPDATE drafts SET state = 'deleting', sent_at = ? WHERE external_id = ?"
-_GONE: Final = "state IN ('created', 'deleting') AND order_id IS NOT NULL AND seen < ?"
-_COUNT_GONE: Final = f"SELECT count(*) FROM drafts WHERE {_GONE}"  # noqa: S608 # of constants
-_LIST_GONE: Final = f"""
-SELECT external_id, line, order_id FROM drafts WHERE {_GONE}
-AND external_id > ? ORDER BY external_id LIMIT ?
-"""  # noqa: S608 # of constants
-_DOUBTS: Final = """
-SELECT external_id, line, body, order_id, reason, sends FROM drafts
-WHERE state IN ('intent', 'unknown') AND run = ? AND external_id > ?
-ORDER BY external_id LIMIT ?
-"""
-_LAST_DOUBT: Final = """
-SELECT max(sent_at) FROM drafts WHERE state IN ('intent', 'unknown', 'deleting')
-"""
-_LEFT_BY_A_CRASH: Final = """
-UPDATE drafts SET sent_at = ? WHERE state IN ('intent', 'deleting')
-"""
-_FORGET_ORDERS: Final = "DELETE FROM server_orders"
-_ORDERS: Final = """
-SELECT external_id, order_id FROM server_orders WHERE external_id IN ({}) ORDER BY order_id
-"""
-_SEEN_BEFORE: Final = "SELECT count(*) FROM server_orders WHERE look < ? AND order_id IN ({})"
-_NOTE_ORDER: Final = "INSERT OR IGNORE INTO server_orders VALUES (?, ?, ?)"
-_COUNTS: Final = "SELECT state, count(*) FROM drafts GROUP BY state"
-_JOB_VALUE: Final = "SELECT value FROM job WHERE name = ?"
-_SET_TARGET: Final = "INSERT INTO job VALUES ('target', ?)"
-_SET_RUN: Final = "INSERT OR REPLACE INTO job VALUES ('run', ?), ('began', ?)"
 _NEVER_SEEN: Final = Claim(None, None, changed=False, repeats=None, orders=(), sends=0)
 
 
@@ -146,10 +47,11 @@ class SqliteJournal(Journal):
 
     def __init__(self, path: str | Path) -> None:
         self.path: Path = Path(path)
+        self._place = self.path
         self._run = 0
         self._now: Callable[[], float] = lambda: 0.0
-        self._lock = FileLock(f"{self.path}.lock", timeout=0, thread_local=False)
-        self._file = GroupCommit(self._open, self._explain, begin=_begin)
+        self._sole = SoleRun(self.path)
+        self._file = GroupCommit(self._open, self._explain, begin=self._begin)
         self._do = self._file.do
 
     def __repr__(self) -> str:
@@ -162,7 +64,7 @@ class SqliteJournal(Journal):
 
     async def open(self, *, target: str, now: Callable[[], float]) -> None:
         """Begin a run; see Journal."""
-        self._acquire()
+        self._place = self._sole.acquire()
         self._now = now
         await self._file.open()
         self._run = await self._do(lambda db: self._begin_run(db, target))
@@ -172,7 +74,7 @@ class SqliteJournal(Journal):
         try:
             await self._file.close()
         finally:
-            self._lock.release()
+            self._sole.release()
 
     async def claim(self, entries: Sequence[Entry]) -> list[Claim]:
         """Take rows into this run; tells what is known of each."""
@@ -181,13 +83,13 @@ class SqliteJournal(Journal):
     async def intend(self, *keys: str) -> None:
         """Write down that the requests of these rows are about to leave."""
         values = (self._now(), json.dumps(keys))
-        await self._do(lambda db: db.execute(_INTEND, values))
+        await self._do(lambda db: db.execute(texts.INTEND, values))
 
     def unsent(self, *keys: str, in_doubt: bool = False) -> None:
         """Take back the intent of rows whose requests surely did not leave."""
         state = State.UNKNOWN if in_doubt else State.NEW
         rows = [(state.value, key) for key in keys]
-        self._file.note(lambda db: db.executemany(_UNSENT, rows))
+        self._file.note(lambda db: db.executemany(texts.UNSENT, rows))
 
     async def settle_all(self, settlements: Sequence[Settlement]) -> Collection[str]:
         """Write down what became of rows. None is contested."""
@@ -202,9 +104,9 @@ class SqliteJournal(Journal):
 
         def settle(db: sqlite3.Connection) -> None:
             if created:
-                db.execute(_SETTLE_CREATED, (json.dumps(created),))
+                db.execute(texts.SETTLE_CREATED, (json.dumps(created),))
             if rows:
-                db.executemany(_SETTLE, rows)
+                db.executemany(texts.SETTLE, rows)
 
         await self._do(settle)
         return ()
@@ -216,29 +118,29 @@ class SqliteJournal(Journal):
     async def seen(self, keys: Iterable[str]) -> None:
         """Note that this run's input names rows that it does not claim."""
         rows = [(self._run, key) for key in keys]
-        await self._do(lambda db: db.executemany(_SEEN, rows))
+        await self._do(lambda db: db.executemany(texts.SEEN, rows))
 
     async def intend_update(self, key: str) -> None:
         """Write down that a change of a row's draft is about to leave."""
-        await self._do(lambda db: db.execute(_INTEND_UPDATE, (key,)))
+        await self._do(lambda db: db.execute(texts.INTEND_UPDATE, (key,)))
 
     async def settle_update(self, key: str) -> None:
         """Write down that a row's draft is what the row says."""
-        await self._do(lambda db: db.execute(_SETTLE_UPDATE, (key,)))
+        await self._do(lambda db: db.execute(texts.SETTLE_UPDATE, (key,)))
 
     async def intend_delete(self, key: str) -> None:
         """Write down that the deletion of a row's draft is about to leave."""
-        await self._do(lambda db: db.execute(_INTEND_DELETE, (self._now(), key)))
+        await self._do(lambda db: db.execute(texts.INTEND_DELETE, (self._now(), key)))
 
     async def count_gone(self) -> int:
         """How many rows whose drafts this job made are not named by this run's input."""
-        found = await self._do(lambda db: db.execute(_COUNT_GONE, (self._run,)).fetchone())
+        found = await self._do(lambda db: db.execute(texts.COUNT_GONE, (self._run,)).fetchone())
         return int(found[0])
 
     async def gone(self, after: str, count: int) -> list[Gone]:
         """The next of those rows, by key, behind `after`."""
         rows = await self._do(
-            lambda db: db.execute(_LIST_GONE, (self._run, after, count)).fetchall()
+            lambda db: db.execute(texts.LIST_GONE, (self._run, after, count)).fetchall()
         )
         return [Gone(key, line, order_id) for key, line, order_id in rows]
 
@@ -248,12 +150,12 @@ class SqliteJournal(Journal):
 
     async def doubt_age(self) -> float | None:
         """Seconds since a request whose effect is not known may have left last, or None."""
-        found = await self._do(lambda db: db.execute(_LAST_DOUBT).fetchone())
+        found = await self._do(lambda db: db.execute(texts.LAST_DOUBT).fetchone())
         return None if found[0] is None else self._now() - float(found[0])
 
     async def forget_orders(self) -> None:
         """Drop what the server listed in earlier runs."""
-        await self._do(lambda db: db.execute(_FORGET_ORDERS))
+        await self._do(lambda db: db.execute(texts.FORGET_ORDERS))
 
     async def note_orders(self, orders: Iterable[tuple[str, str]], look: int) -> int:
         """Note (order id, external_id) pairs; gives how many an earlier look had seen."""
@@ -262,7 +164,7 @@ class SqliteJournal(Journal):
 
     async def counts(self) -> dict[str, int]:
         """How many rows of the job stand in which state."""
-        rows = await self._do(lambda db: db.execute(_COUNTS).fetchall())
+        rows = await self._do(lambda db: db.execute(texts.COUNTS).fetchall())
         return {str(state): int(count) for state, count in rows}
 
     def _claim(self, db: sqlite3.Connection, entries: Sequence[Entry]) -> list[Claim]:
@@ -279,8 +181,12 @@ class SqliteJournal(Journal):
     def _add(self, db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         if entries:
             run = self._run
-            values = [v for row in entries for v in (row.key, row.line, row.body, run, run)]
-            db.execute(_ADD.format(", ".join([_NEW_ROW] * len(entries))), values)
+            values = [
+                value
+                for row in entries
+                for value in (row.key, row.line, row.body, run, run, mark(row.key, row.body))
+            ]
+            db.execute(texts.ADD.format(", ".join([texts.NEW_ROW] * len(entries))), values)
 
     def _claim_again(
         self, db: sqlite3.Connection, entries: Sequence[Entry], orders: Mapping[str, list[str]]
@@ -288,7 +194,7 @@ class SqliteJournal(Journal):
         """Claim rows of which some are in the journal already, or come more than once."""
         keys = [entry.key for entry in entries]
         known: dict[str, tuple[Any, ...]] = {
-            row[0]: row[1:] for row in db.execute(_FIND.format(_marks(keys)), keys)
+            row[0]: row[1:] for row in db.execute(texts.FIND.format(_marks(keys)), keys)
         }
         run = self._run
         claims: list[Claim] = []
@@ -307,49 +213,43 @@ class SqliteJournal(Journal):
                 changed = last != body
                 claims.append(Claim(State(state), order_id, changed, first, listed, sends))
                 continue
-            read_again.append((line, body, run, run, key))
+            read_again.append((line, body, mark(key, body), run, run, key))
             known[key] = (state, line, body, made, order_id, sends, run)
             # From its draft, however often it changed since.
             changed = (last if made is None else made) != body
             updating = made == ""
             claims.append(Claim(State(state), order_id, changed, None, listed, sends, updating))
         self._add(db, added)
-        db.executemany(_READ_AGAIN, read_again)
+        db.executemany(texts.READ_AGAIN, read_again)
         return claims
 
     def _doubts(self, db: sqlite3.Connection, after: str, count: int) -> list[Doubt]:
-        rows = db.execute(_DOUBTS, (self._run, after, count)).fetchall()
+        rows = db.execute(texts.DOUBTS, (self._run, after, count)).fetchall()
         orders = _orders(db, [row[0] for row in rows])
         return [
             Doubt(key, line, body, order_id, reason or "", sends, tuple(orders.get(key, ())))
             for key, line, body, order_id, reason, sends in rows
         ]
 
+    def _begin(self, db: sqlite3.Connection) -> None:
+        self._sole.check()
+        db.execute(texts.BEGIN)
+
     def _begin_run(self, db: sqlite3.Connection, target: str) -> int:
-        known = db.execute(_JOB_VALUE, ("target",)).fetchone()
+        known = db.execute(texts.JOB_VALUE, ("target",)).fetchone()
         if known is None:
-            db.execute(_SET_TARGET, (target,))
+            db.execute(texts.SET_TARGET, (target,))
         elif known[0] != target:
             raise JournalError(
                 f"The journal {self.path} belongs to a job against {known[0]}, not against "
                 f"{target}. Name another journal."
             )
-        last = db.execute(_JOB_VALUE, ("run",)).fetchone()
+        last = db.execute(texts.JOB_VALUE, ("run",)).fetchone()
         run, now = int(last[0]) + 1 if last else 1, self._now()
-        db.execute(_SET_RUN, (str(run), str(now)))
+        db.execute(texts.SET_RUN, (str(run), str(now)))
         # A run that died may have sent until it did, which was not later than now.
-        db.execute(_LEFT_BY_A_CRASH, (now,))
+        db.execute(texts.LEFT_BY_A_CRASH, (now,))
         return run
-
-    def _acquire(self) -> None:
-        try:
-            self._lock.acquire()
-        except Timeout:
-            raise JournalError(
-                f"The journal {self.path} is in use by another run. Wait for it, or name another."
-            ) from None
-        except OSError as exc:
-            raise JournalError(f"The journal {self.path} cannot be made: {exc}.") from None
 
     def _open(self) -> sqlite3.Connection:
         if sqlite3.sqlite_version_info < _OLDEST:
@@ -357,22 +257,25 @@ class SqliteJournal(Journal):
                 f"A journal needs SQLite {'.'.join(map(str, _OLDEST))} or newer; this Python has "
                 f"{sqlite3.sqlite_version}."
             )
-        sqlite_damage.refuse_damaged_log(self.path)
-        db = sqlite3.connect(self.path, isolation_level=None, timeout=10)
+        sqlite_damage.refuse_damaged_log(self._place)
+        db = sqlite3.connect(self._place, isolation_level=None, timeout=10)
         try:
-            db.execute(_LOG_AHEAD)
-            db.execute(_SYNC_EACH_COMMIT)
+            db.execute(texts.LOG_AHEAD)
+            db.execute(texts.SYNC_EACH_COMMIT)
             found = (
-                db.execute(_APPLICATION_OF_FILE).fetchone()[0],
-                db.execute(_VERSION_OF_FILE).fetchone()[0],
+                db.execute(texts.APPLICATION_OF_FILE).fetchone()[0],
+                db.execute(texts.VERSION_OF_FILE).fetchone()[0],
             )
-            if found == (0, 0) and not db.execute(_ANY_TABLE).fetchone():
-                db.executescript(_MAKE)
-            elif found != (APPLICATION, VERSION):
+            if found == (0, 0) and not db.execute(texts.ANY_TABLE).fetchone():
+                db.executescript(texts.MAKE)
+            elif found != (texts.APPLICATION, texts.VERSION):
                 message = f"{self.path} is not a journal of this version. Name another file."
                 raise JournalError(message)  # noqa: TRY301 # the connection is closed below
             sqlite_damage.refuse_damaged_pages(db, self.path)
-            db.execute(_EMPTY_LOG)  # what a crash tore is not to stand behind what another tears
+            sqlite_damage.refuse_damaged_rows(db, self.path)
+            # What a crash tore is not to stand behind what another tears.
+            db.execute(texts.EMPTY_LOG)
+            self._sole.watch(self._place)
         except BaseException:
             db.close()
             raise
@@ -391,23 +294,19 @@ class SqliteJournal(Journal):
         )
 
 
-def _begin(db: sqlite3.Connection) -> None:
-    db.execute(_BEGIN)
-
-
 def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
 
 
 def _orders(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, list[str]]:
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for key, order_id in db.execute(_ORDERS.format(_marks(keys)), keys):
+    for key, order_id in db.execute(texts.ORDERS.format(_marks(keys)), keys):
         found[key].append(order_id)
     return found
 
 
 def _note_orders(db: sqlite3.Connection, rows: list[tuple[str, str, int]], look: int) -> int:
     ids = [row[0] for row in rows]
-    known = db.execute(_SEEN_BEFORE.format(_marks(ids)), [look, *ids]).fetchone()
-    db.executemany(_NOTE_ORDER, rows)
+    known = db.execute(texts.SEEN_BEFORE.format(_marks(ids)), [look, *ids]).fetchone()
+    db.executemany(texts.NOTE_ORDER, rows)
     return int(known[0])

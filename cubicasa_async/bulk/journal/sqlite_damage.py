@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import struct
+import zlib
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from cubicasa_async.bulk.journal.protocol import State
 from cubicasa_async.errors import JournalError
 
 # https://www.sqlite.org/fileformat2.html#the_write_ahead_log
@@ -14,6 +16,9 @@ _MAGIC: Final = 0x377F0682  # with the lowest bit set, checksums are of big-endi
 _HEAD: Final = struct.Struct(">I 4x I 4x 8s 8s")  # magic, page size, salts, checksum
 _FRAME: Final = struct.Struct(">4x I 8s 8s")  # pages of the file if it ends a commit, salts, ...
 _CHECKED: Final = 24, 8  # bytes of either that its checksum covers
+
+_ROWS: Final = "SELECT external_id, line, body, state, mark FROM drafts"
+_STATES: Final = frozenset(State)
 
 
 def refuse_damaged_log(path: Path) -> None:
@@ -37,14 +42,33 @@ def refuse_damaged_log(path: Path) -> None:
 
 
 def refuse_damaged_pages(db: sqlite3.Connection, path: Path) -> None:
-    """Refuse a file whose pages do not fit together.
+    """Refuse a file whose pages, or tables and their indexes, do not fit together.
 
     Raises:
         JournalError: They do not.
     """
-    found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    found = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
         raise damaged(path, " ".join(str(found).split()))
+
+
+def mark(key: str, body: str) -> int:
+    """What is written beside a row's external_id and body, so that damage to them is seen."""
+    return zlib.crc32(f"{key}\n{body}".encode())
+
+
+def refuse_damaged_rows(db: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file in which a row is not what was written.
+
+    Raises:
+        JournalError: There is one.
+    """
+    try:
+        for key, line, body, state, found in db.execute(_ROWS):
+            if mark(key, body) != found or state not in _STATES:
+                raise damaged(path, f"the row of line {line} is not what was written")
+    except sqlite3.OperationalError as exc:  # a text that is none
+        raise damaged(path, str(exc)) from None
 
 
 def damaged(path: Path, reason: str) -> JournalError:

@@ -13,7 +13,8 @@ from urllib.parse import quote
 import attrs
 
 from cubicasa_async.bulk.journal.protocol import IN_DOUBT, Entry, Gone, State
-from cubicasa_async.bulk.journal.sqlite import APPLICATION, VERSION
+from cubicasa_async.bulk.journal.sqlite_damage import refuse_damaged_rows
+from cubicasa_async.bulk.journal.sqlite_sql import APPLICATION, VERSION
 from cubicasa_async.errors import JournalError
 
 _JOB: Final = "SELECT name, value FROM job"
@@ -88,6 +89,7 @@ class JournalReader:
         try:
             with closing(_connected(path)) as db:
                 _refuse_another(db, path)
+                refuse_damaged_rows(db, path)
                 yield cls(path, db)
         except sqlite3.Error as exc:
             raise _unreadable(path, exc) from None

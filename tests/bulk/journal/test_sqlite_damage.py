@@ -14,6 +14,7 @@ import pytest
 from cubicasa_async.bulk.journal import sqlite_damage
 from cubicasa_async.bulk.journal.protocol import Entry, State, run_of
 from cubicasa_async.bulk.journal.sqlite import SqliteJournal
+from cubicasa_async.bulk.journal.status import read_status
 from cubicasa_async.errors import JournalError
 from cubicasa_async.sandbox import Sandbox
 from tests.support.commands import environment, run
@@ -317,6 +318,46 @@ async def test_a_state_that_is_none_is_damage(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("bit", range(8))
+async def test_a_bit_that_has_changed_in_what_a_row_says_is_refused(
+    tmp_path: Path, bit: int
+) -> None:
+    path = tmp_path / "journal"
+    row = ("KEY-150", '{"street": "15 Main Street"}')
+    async with run_of(SqliteJournal(path), target=TARGET, now=lambda: 0.0) as journal:
+        await journal.claim([Entry(f"KEY-{n}", n, row[1]) for n in range(100, 150)])
+        await journal.claim([Entry(row[0], 150, row[1])])
+        await journal.settle(row[0], State.CREATED, order_id="o1")
+    content = path.read_bytes()
+    start = content.index(row[0].encode())
+    for at in (start + 5, start + 15, content.index(b"created", start)):
+        spoilt = bytearray(content)
+        spoilt[at] ^= 1 << bit
+        path.write_bytes(spoilt)
+        with pytest.raises(JournalError, match="is damaged"):
+            await intents(path)
+        with pytest.raises(JournalError, match=r"is damaged|cannot be read"):
+            assert read_status(path).states == {"new": 50, "created": 1}
+        assert path.read_bytes() == spoilt
+
+
+async def test_control_sqlite_alone_sees_no_change_of_a_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal"
+    async with run_of(SqliteJournal(path), target=TARGET, now=lambda: 0.0) as journal:
+        await journal.claim([Entry("KEY-1", 1, "{}")])
+    path.write_bytes(path.read_bytes().replace(b"KEY-1", b"KEY-3"))
+
+    def trust(db: sqlite3.Connection, path: Path) -> None:
+        del db, path
+
+    monkeypatch.setattr(sqlite_damage, "refuse_damaged_rows", trust)
+    async with run_of(SqliteJournal(path), target=TARGET, now=lambda: 0.0) as journal:
+        [claim] = await journal.claim([Entry("KEY-1", 1, "{}")])
+    assert claim.state is None
+
+
 async def test_damage_that_shows_while_a_run_goes_on_is_named(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     async with run_of(SqliteJournal(path), target=TARGET, now=lambda: 0.0) as journal:
@@ -342,6 +383,7 @@ main()
 """
 FORGETFUL = """
 from cubicasa_async.bulk.journal.sqlite import SqliteJournal
+from cubicasa_async.bulk.journal.status import read_status
 async def forget(self, *args, **options): return ()
 SqliteJournal.intend = SqliteJournal.settle_all = forget
 """

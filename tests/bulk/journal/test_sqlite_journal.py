@@ -5,8 +5,9 @@ import itertools
 import os
 import shutil
 import sqlite3
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 
@@ -164,6 +165,55 @@ async def test_one_run_at_a_time(path: Path) -> None:
         assert await again.counts() == {}
 
 
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to], ids=["symbolic", "hard"])
+async def test_one_run_at_a_time_under_whatever_name(
+    path: Path, tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    async with journal(path) as opened:
+        await claim(opened, "A")
+        other = tmp_path / "other"
+        link(other, path)
+        with pytest.raises(JournalError, match=r"is in use by another run|under several names"):
+            async with journal(other):
+                raise AssertionError
+        await opened.intend("A")
+
+
+async def test_a_symbolic_link_stands_for_its_journal(path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "elsewhere" / "link"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    async with journal(link) as opened:
+        await claim(opened, "A")
+    assert on_disk(path) == {"A": ("new", 0)}
+    assert [file.name for file in link.parent.iterdir()] == ["link"]
+
+
+async def test_a_link_that_leads_to_itself_is_refused(path: Path) -> None:
+    path.symlink_to(path)
+    with pytest.raises(JournalError, match="cannot be made"):
+        async with journal(path):
+            raise AssertionError
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files in use cannot be removed there")
+@pytest.mark.parametrize("ending", ["", "-wal", ".lock"])
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_run_whose_file_is_taken_away_sends_nothing_more(
+    path: Path, ending: str, replaced: bool
+) -> None:
+    async with journal(path) as opened:
+        await claim(opened, "A")
+        file = Path(f"{path}{ending}")
+        content = file.read_bytes()
+        file.rename(f"{file}.away")
+        if replaced:
+            file.write_bytes(content)
+        with pytest.raises(JournalError, match="was removed or replaced") as caught:
+            await opened.intend("A")
+        assert str(file) in str(caught.value)
+
+
 async def test_a_journal_may_be_closed_in_another_thread_than_it_was_opened_in(path: Path) -> None:
     opened = SqliteJournal(path)
     opening = opened.open(target=TARGET, now=lambda: 0.0)
@@ -213,7 +263,7 @@ async def test_a_file_that_is_no_journal_is_refused_and_left_as_it_is(
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize("version", [0, 3])
+@pytest.mark.parametrize("version", [0, 2, 4])
 async def test_a_database_of_others_or_of_another_version_is_refused(
     path: Path, version: int
 ) -> None:
