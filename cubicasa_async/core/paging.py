@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Generator,
+    Sequence,
+)
 from contextlib import aclosing
 from typing import Any, Final, Generic, TypeVar
 
 import attrs
 import msgspec
 
-from cubicasa_async.core import codec, wire
+from cubicasa_async.core import codec, flawed, wire
 from cubicasa_async.core.ahead import Ahead
 from cubicasa_async.core.endpoint import Endpoint
 from cubicasa_async.core.walk import SMALLEST_PAGE, Page, Record, Walk, page_of
 from cubicasa_async.errors import (
     CubiCasaError,
+    DecodeError,
     FieldError,
     InvalidInputError,
     PagingError,
@@ -55,11 +63,12 @@ def read_page(endpoint: Endpoint[T], answer: wire.Answer, offset: int) -> Page[T
 
 
 def _read_unusual_page(endpoint: Endpoint[T], answer: wire.Answer, offset: int) -> Page[T]:
-    fields = codec.as_mapping(wire.read_value(endpoint, answer))
+    value, flaws = _read_value(endpoint, answer)
+    fields = codec.as_mapping(value)
     pagination = codec.as_mapping(fields.get("pagination"))
     items, has_more = codec.as_list(fields.get("items")), pagination.get("has_more")
     next_offset = pagination.get("next_offset")  # missing in a captured answer (observed)
-    problems: list[FieldError] = []
+    flaws_of, problems = flawed.by_item(flaws)
     if len(items) > _MOST_ITEMS:
         problems.append(FieldError("$.items", f"{len(items)} items on one page are too many"))
     if not isinstance(fields.get("items"), list):
@@ -70,13 +79,26 @@ def _read_unusual_page(endpoint: Endpoint[T], answer: wire.Answer, offset: int) 
         problems.append(FieldError("$.pagination.next_offset", "expected a whole number"))
     if problems:
         raise wire.unexpected(endpoint, answer, tuple(problems))
-    records = [_record(item, endpoint.response, i) for i, item in enumerate(items)]
+    records = [_record(item, endpoint.response, i, flaws_of[i]) for i, item in enumerate(items)]
     return page_of(records, offset, has_more is True, next_offset)
 
 
-def _record(raw: Any, cls: type[T] | None, index: int) -> Record[T]:
+def _read_value(endpoint: Endpoint[Any], answer: wire.Answer) -> tuple[Any, Sequence[FieldError]]:
+    """The plain objects of a page, and what in them is no JSON."""
+    try:
+        return wire.read_value(endpoint, answer), ()
+    except DecodeError:
+        found = flawed.parse(answer.body)
+        if found is None:
+            raise
+        return found
+
+
+def _record(raw: Any, cls: type[T] | None, index: int, flaws: Sequence[FieldError]) -> Record[T]:
     identity = codec.as_mapping(raw).get("id")
     key = identity if isinstance(identity, str) else msgspec.json.encode(raw).decode()
+    if flaws:
+        return Record(key, Undecodable(raw, tuple(flaws)))
     if cls is None:
         return Record(key, raw)
     try:

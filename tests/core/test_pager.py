@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import math
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cubicasa_async import AsyncCubiCasa, Effect, Evidence, Order, Pager
+from cubicasa_async.core import codec
 from cubicasa_async.core.endpoint import Endpoint
 from cubicasa_async.core.paging import Cursor, read_page
 from cubicasa_async.core.walk import Page, Record, page_of
@@ -77,6 +79,54 @@ def test_unreadable_items_change_nothing_of_where_a_page_stands(
     assert found.offset == 20
     assert found.has_more is has_more
     assert found.next_offset == next_offset
+
+
+FLAWED: list[tuple[Any, str]] = [
+    (math.nan, "is no finite number"),
+    (-math.inf, "is no finite number"),
+    ("Main Street \ud83c", "holds half of a character"),
+]
+
+
+@pytest.mark.parametrize(("value", "fault"), FLAWED)
+@pytest.mark.parametrize("field", ["number", "status", "unheard_of"])
+def test_what_is_no_json_spoils_the_item_that_it_stands_in_only(
+    field: str, value: Any, fault: str
+) -> None:
+    bad = {**order(id="bad"), "info": {field: [value]}}
+    found = read(page([order(id="a"), bad, order(id="b")], has_more=True, next_offset=23))
+    assert [one.id for one in found.items] == ["a", "b"]
+    assert [record.key for record in found.records] == ["a", "bad", "b"]
+    (one,) = found.undecodable
+    assert [str(problem) for problem in one.problems] == [f"$.items[1].info.{field}[0]: {fault}"]
+    assert one.raw["id"] == "bad"
+    assert codec.encode(one.raw), "it can be written down"
+
+
+def test_all_that_is_no_json_of_an_item_is_told() -> None:
+    bad = {"id": "\udc00", "\ud800": math.nan}
+    (one,) = read(page([bad])).undecodable
+    assert [str(problem) for problem in one.problems] == [
+        "$.items[0].id: holds half of a character",
+        "$.items[0].\ufffd: holds half of a character",
+        "$.items[0].\ufffd: is no finite number",
+    ]
+    assert one.raw == {"id": "\ufffd", "\ufffd": None}
+
+
+@pytest.mark.parametrize("value", [math.nan, "\ud800"])
+def test_what_is_no_json_outside_the_items_is_refused(value: Any) -> None:
+    body = page([order(id="a")])
+    body["more"] = value
+    with pytest.raises(DecodeError) as caught:
+        read(body)
+    assert [problem.field for problem in caught.value.problems] == ["$.more"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe{\x00}\x00", b"[" * 100_000, b"[NaN"])
+def test_what_is_not_even_that_is_refused(body: bytes) -> None:
+    with pytest.raises(DecodeError):
+        read_page(LIST, Answer(200, {}, body), 0)
 
 
 @pytest.mark.parametrize("more", [{}, {"limit": 0, "previous_offset": 0}, {"limit": None}])
