@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from cubicasa_async.core.extras import from_extra
+from cubicasa_async.core.file_identity import Identity, identity_of
 from cubicasa_async.core.postgres import IDLENESS, KEEPALIVES
 from cubicasa_async.errors import StoreError
 from cubicasa_async.store.place import Place
@@ -54,6 +55,7 @@ class Store:
         self._schema = schema
         self._create = create
         self._engine: AsyncEngine | None = None
+        self._file: Identity | None = None
 
     @property
     def name(self) -> str:
@@ -68,6 +70,7 @@ class Store:
         try:
             if path is not None:
                 await self._try(path)
+                self._file = identity_of(path)
             await self._prepare()
         except BaseException:
             await self.close()
@@ -90,11 +93,18 @@ class Store:
         In a file there is one at a time; others wait for it.
 
         Raises:
-            StoreError: The database failed; nothing of it was written.
+            StoreError: The database failed; nothing of it was written. Or its file was taken away;
+                what was written is lost.
         """
         with self._explaining():
             async with self._open_engine().begin() as connection:
                 yield connection
+        path = self.place.path
+        if path is not None and identity_of(path) != self._file:
+            raise StoreError(
+                f"{self.name} was removed or replaced while it was in use, and what was written "
+                "since is lost. Put it back if it was moved, and start again."
+            )
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncConnection]:

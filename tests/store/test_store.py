@@ -60,6 +60,23 @@ async def test_a_transaction_that_fails_has_written_nothing(target: str) -> None
         assert await count(store) == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="files in use cannot be removed there")
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_what_is_written_to_a_file_that_was_taken_away_is_not_taken_for_written(
+    tmp_path: Path, *, replaced: bool
+) -> None:
+    path = tmp_path / "things.db"
+    async with Store(path, SCHEMA) as store:
+        await put(store, "a")
+        content = path.read_bytes()
+        path.unlink()
+        if replaced:
+            path.write_bytes(content)
+        for name in ("b", "c"):
+            with pytest.raises(StoreError, match="was removed or replaced while it was in use"):
+                await put(store, name)
+
+
 async def test_a_transaction_that_is_cancelled_has_written_nothing(target: str) -> None:
     written = asyncio.Event()
 

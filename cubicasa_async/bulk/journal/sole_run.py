@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
 from filelock import FileLock, Timeout
 
+from cubicasa_async.core.file_identity import Identity, identity_of
 from cubicasa_async.errors import JournalError
-
-_Identity = tuple[int, int] | None
 
 _LOG: Final = "-wal"
 
@@ -27,7 +25,7 @@ class SoleRun:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock: FileLock | None = None
-        self._watched: dict[Path, _Identity] = {}
+        self._watched: dict[Path, Identity | None] = {}
 
     def acquire(self) -> Path:
         """Take it; gives the file's own path.
@@ -56,7 +54,7 @@ class SoleRun:
     def watch(self, place: Path) -> None:
         """Remember which files are held, once they are there."""
         files = (place, Path(f"{place}{_LOG}"), Path(f"{place}.lock"))
-        self._watched = {file: _identity(file) for file in files}
+        self._watched = {file: identity_of(file) for file in files}
 
     def check(self) -> None:
         """Make sure that what is written is still written to the journal, and by this run only.
@@ -65,7 +63,7 @@ class SoleRun:
             JournalError: A file was removed or replaced.
         """
         for file, identity in self._watched.items():
-            if _identity(file) != identity:
+            if identity_of(file) != identity:
                 raise JournalError(
                     f"{file} was removed or replaced while a run used the journal. Nothing more "
                     "is sent. Put it back if it was moved, and run the job again."
@@ -76,11 +74,3 @@ class SoleRun:
         self._watched = {}
         if self._lock is not None:
             self._lock.release()
-
-
-def _identity(file: Path) -> _Identity:
-    try:
-        found = os.stat(file)  # noqa: PTH116 # at each commit, and Path.stat costs twice as much
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
