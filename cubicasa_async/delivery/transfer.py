@@ -294,8 +294,9 @@ async def _next_block(response: aiohttp.ClientResponse) -> bytes:
 class _Inflation:
     """Undoes a compression that nobody asked for, in bounded steps."""
 
-    def __init__(self, *, packed: bool) -> None:
+    def __init__(self, *, packed: bool, has_members: bool) -> None:
         self.packed = packed
+        self._has_members = has_members
         self._unpacker = zlib.decompressobj(47)  # gzip or zlib, by what it begins with
 
     def __call__(self, data: bytes) -> Iterator[bytes]:
@@ -303,13 +304,20 @@ class _Inflation:
             yield data
             return
         while data:
+            if self._unpacker.eof:
+                self._begin_member()
             try:
                 block = self._unpacker.decompress(data, _BATCH)
             except zlib.error as exc:
                 raise _AttemptError(lost(exc)) from None
-            data = self._unpacker.unconsumed_tail
+            data = self._unpacker.unconsumed_tail or self._unpacker.unused_data
             if block:
                 yield block
+
+    def _begin_member(self) -> None:
+        if not self._has_members:
+            raise _failed("More came behind the end of the file.")
+        self._unpacker = zlib.decompressobj(31)
 
     def check_end(self) -> None:
         if self.packed and not self._unpacker.eof:
@@ -320,7 +328,8 @@ def _inflation(encoding: str) -> _Inflation:
     name = encoding.strip().lower()
     if name not in {"", "identity", "gzip", "x-gzip", "deflate"}:
         raise _failed(f"The file was sent in the encoding {name!r}, which nobody asked for.")
-    return _Inflation(packed=name not in {"", "identity"})
+    # A gzip body may be several behind each other (RFC 1952), which together are the file.
+    return _Inflation(packed=name not in {"", "identity"}, has_members=name.endswith("gzip"))
 
 
 def _strong_etag(response: aiohttp.ClientResponse) -> str | None:

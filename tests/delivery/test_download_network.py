@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import re
 import socket
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -393,6 +394,26 @@ class TestRightFile:
         (outcome,) = await download(client, order, tmp_path)
         assert outcome.kind == "unchanged"
 
+    @pytest.mark.parametrize("step", [None, 7], ids=["at once", "in shreds"])
+    async def test_all_members_of_a_packed_file_are_unpacked(
+        self, client: AsyncCubiCasa, tmp_path: Path, step: int | None
+    ) -> None:
+        whole = b"%PDF-1.4 " * 1000
+        body = b"".join(gzip.compress(part) for part in (whole[:4000], b"", whole[4000:]))
+        steps = [body] if step is None else [body[n : n + step] for n in range(0, len(body), step)]
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            response = web.StreamResponse(headers={"Content-Encoding": "gzip"})
+            await response.prepare(request)
+            for one in steps:
+                await response.write(one)
+            return response
+
+        async with served(handle) as origin:
+            assert await succeeds(client, pdf_at(origin), tmp_path) == whole
+            failed = await fails(client, pdf_at(origin), tmp_path / "too large", max_bytes=8999)
+        assert "larger than 8999 bytes" in failed.note
+
     async def test_a_bomb_is_not_unpacked(
         self, client: AsyncCubiCasa, host: FileHost, order: Order, tmp_path: Path
     ) -> None:
@@ -406,8 +427,17 @@ class TestRightFile:
     async def test_a_cut_or_unknown_packing_is_refused(
         self, client: AsyncCubiCasa, tmp_path: Path
     ) -> None:
-        packed = gzip.compress(b"%PDF-1.4 " * 1000)
-        for body, encoding in ((packed[:-9], "gzip"), (b"not gzip", "gzip"), (b"%PDF-", "br")):
+        packed, deflated = gzip.compress(b"%PDF-1.4 " * 1000), zlib.compress(b"%PDF-1.4")
+        for body, encoding in (
+            (packed[:-9], "gzip"),
+            (b"not gzip", "gzip"),
+            (packed + packed[:-9], "gzip"),
+            (packed + b"no member", "gzip"),
+            (packed + b"n", "gzip"),
+            (deflated + b"more", "deflate"),
+            (deflated + deflated, "deflate"),
+            (b"%PDF-", "br"),
+        ):
             reply = answer(body=body, headers={"Content-Encoding": encoding})
             async with RawServer(reply) as server:
                 origin = f"http://127.0.0.1:{server.port}"
