@@ -124,6 +124,8 @@ def _tuple_hook(tuple_type: Any, converter: BaseConverter) -> Callable[[Any, Any
 def _model_hook(cls: type[Model], converter: BaseConverter) -> Callable[[Any, Any], Any]:
     names = wire_names(cls)
     known = frozenset(names.values())
+    hints = get_type_hints(cls)
+    sparse = [wire for name, wire in names.items() if _is_sparse(optional(hints[name]))]
     overrides: dict[str, Any] = {name: override(rename=wire) for name, wire in names.items()}
     structure = make_dict_structure_fn(cls, converter, extra=override(omit=True), **overrides)
 
@@ -131,10 +133,11 @@ def _model_hook(cls: type[Model], converter: BaseConverter) -> Callable[[Any, An
         if type(value) is not dict:
             raise _refuse("an object", value)
         fields = cast("dict[str, Any]", value)
-        model = structure(fields, cls)
-        if not fields.keys() <= known:
+        misshapen = {key: fields[key] for key in sparse if _misshapen(fields.get(key))}
+        model = structure({**fields, **dict.fromkeys(misshapen)} if misshapen else fields, cls)
+        if misshapen or not fields.keys() <= known:
             extra = {key: item for key, item in fields.items() if key not in known}
-            put(model, "extra", extra)
+            put(model, "extra", {**extra, **misshapen})
         return model
 
     return hook
@@ -177,6 +180,11 @@ def _optional_hook(union: Any, converter: BaseConverter) -> Callable[[Any, Any],
     if _is_sparse(cls):
         return lambda value, _: None if is_nothing(value) else structure(value, cls)
     return lambda value, _: None if value is None else structure(value, cls)
+
+
+def _misshapen(value: Any) -> bool:
+    """Whether a value that should be a Sparse object says something, but is none."""
+    return type(value) is not dict and not is_nothing(value)
 
 
 def _is_sparse(cls: Any) -> bool:

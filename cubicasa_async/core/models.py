@@ -257,5 +257,5 @@ class Sparse(Model):
     """A model in which "nothing" comes in many forms: null, "", [], {}, an object of nulls.
 
     All of them are read as the field's default. Something of another shape than expected is kept in
-    `extra` as it came.
+    `extra` as it came; if all of it is, in that of the object that it is a part of.
     """

@@ -95,7 +95,7 @@ async def download_assets(
         reason=str(reason),
         progress=progress,
     )
-    if isinstance(order, str) or order.delivery_assets is None:
+    if isinstance(order, str) or not order.assets():
         order = await client.orders.get(order if isinstance(order, str) else order.id)
     async with AsyncExitStack() as stack:
         count = concurrency if durable else _WRITERS

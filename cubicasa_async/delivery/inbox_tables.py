@@ -113,7 +113,7 @@ def look_of(order: Order) -> str:
         order.status,
         info.model_id if info else None,
         info.first_delivered_at.timestamp() if info and info.first_delivered_at else None,
-        _without_queries(codec.unstructure(order.delivery_assets)),
+        _without_queries(codec.unstructure(order)["delivery_assets"]),
     ]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 

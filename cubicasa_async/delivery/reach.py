@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import platform
+import re
 import socket
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
+from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
@@ -26,6 +29,12 @@ _MOST_REDIRECTS: Final = 5
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _READ_AT_ONCE: Final = 1 << 18
 _NOWHERE: Final = "The file was not fetched: its URL cannot be used."
+_NOT_HTTP: Final = (
+    "The file was not fetched: its URL cannot be used, as it is no http or https URL."
+)
+_HOST: Final = re.compile(r"([a-z][a-z0-9+.-]*:)?//[^/?#]*", re.IGNORECASE)
+_UNFIT: Final = re.compile(r"""[ "<>`{}]|[^\x00-\x7f]""")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class RefusedAddressError(OSError):
@@ -98,7 +107,7 @@ class FileSessions:
 
     async def _ask(self, place: URL, headers: dict[str, str]) -> aiohttp.ClientResponse:
         if place.scheme not in {"http", "https"} or not place.host:
-            raise DownloadError(_NOWHERE, outcome=Outcome.NOT_SENT)
+            raise DownloadError(_NOT_HTTP, outcome=Outcome.NOT_SENT)
         if self._config.proxy is not None:  # then the connection is the proxy's
             self._check_named(place)
         return await self._session(place.scheme).get(
@@ -179,8 +188,16 @@ def lost(exc: Exception) -> DownloadError:
 
 
 def _parsed(url: str) -> URL:
-    # What is encoded already must stay as it is: a signature may depend on it.
-    try:
-        return URL(url, encoded=url.isascii())
-    except ValueError:
-        raise DownloadError(_NOWHERE, outcome=Outcome.NOT_SENT) from None
+    """A URL, with what it may not hold as it is encoded as browsers do it."""
+    host = _HOST.match(url)
+    behind = host.end() if host else 0
+    with suppress(ValueError):
+        if not _CONTROL.search(url):
+            # What is encoded already must stay as it is: a signature may depend on it.
+            url = url[:behind] + _UNFIT.sub(_encoded, url[behind:])
+            return URL(url, encoded=url.isascii())
+    raise DownloadError(_NOWHERE, outcome=Outcome.NOT_SENT)
+
+
+def _encoded(found: re.Match[str]) -> str:
+    return quote(found[0], errors="surrogateescape")  # as headers hold bytes that are no UTF-8

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from cubicasa_async.core import codec
 from cubicasa_async.core.file_names import safe_name
 from cubicasa_async.core.models import AlsoNamed, Sparse, model
 
@@ -96,17 +95,19 @@ class Asset:
     """One delivered file, or a page to look at.
 
     Attributes:
-        product: The product it belongs to, as the answer calls it, such as `listing_floorplans`.
+        product: The product it belongs to, as the answer calls it, such as `listing_floorplans`;
+            `delivery_assets` if the answer has no products.
         format: What it is, such as "jpg" or "pdf": by its key, else by the end of its URL;
-            "link" for a page that is no file; None if neither tells.
+            "link" if its key calls it one and its URL does not end as that of a file;
+            None if neither tells.
         floor: Its place in its list, from 1, if it stands in one. That a list has one file per
             floor is observed; which floor is which is not known.
         dimensioned: Whether it has dimensions drawn (observed).
-        url: Where it can be fetched, without the api key. It may expire, and it may hold a
-            signature, so it is not shown.
+        url: Where it can be fetched, without the api key, as the answer has it. It may expire, and
+            it may hold a signature, so it is not shown.
         place: Where it stands in `delivery_assets`, such as `listing_floorplans.jpg_urls[0]`.
-        name: A file name for it: the same for the same place, whatever the URL, different from
-            all others of the order, and fit for every system.
+        name: A file name for it: the same for the same place and format, whatever else is in the
+            URL, different from all others of the order, and fit for every system.
     """
 
     product: str
@@ -123,7 +124,10 @@ class Asset:
         return self.format == "link"
 
 
-_URL: Final = re.compile(r"https?://\S+", re.IGNORECASE)
+# A text that is a URL as a whole, also one that cannot be used: nothing is left out in silence.
+_URL: Final = re.compile(
+    r"([a-z][a-z0-9+.-]*://\S|//(?=[^\s/?#]+/))[^\s/?#]*([/?#].*)?", re.IGNORECASE | re.DOTALL
+)
 _URL_KEY: Final = re.compile(r"(.*?)_?urls?(_dim)?", re.IGNORECASE)
 _PAGE_KEY: Final = re.compile(r"(.*_)?links?", re.IGNORECASE)
 _ENDING: Final = re.compile(r"\.([a-z0-9]{1,5})", re.IGNORECASE)
@@ -131,17 +135,20 @@ _FORMATS: Final = frozenset(
     "jpg jpeg png svg pdf zip json gif webp tif tiff heic bmp dxf dwg ifc rvt skp obj mtl fbx stl "  # noqa: SIM905 # a list of words
     "glb gltf usdz ply e57 mp4 mov webm avi csv txt xml xlsx docx html".split()
 )
+_PAGES: Final = frozenset({None, "html"})
 _Place = tuple[str | int, ...]
 
 
-def list_assets(delivery: DeliveryAssets | None) -> tuple[Asset, ...]:
+def list_assets(products: Any) -> tuple[Asset, ...]:
     """All that was delivered, in the order of the answer; nothing in any form yields nothing.
 
-    Products of unknown shape yield every URL that stands anywhere inside.
+    Args:
+        products: Files by product, as plain objects. What is of unknown shape yields every URL
+            that stands anywhere inside.
     """
     found: list[Asset] = []
     taken: set[str] = set()
-    for place, url in _urls(codec.unstructure(delivery) if delivery is not None else None):
+    for place, url in _urls(products):
         asset = _asset(place, url)
         if asset.name in taken:
             stem, dot, ending = asset.name.rpartition(".")
@@ -172,6 +179,7 @@ def _urls(value: Any) -> Iterator[tuple[_Place, str]]:
 def _asset(place: _Place, url: str) -> Asset:
     words: list[str] = []
     kind: str | None = None
+    ending = _by_ending(url)
     dimensioned = False
     for step in place[1:]:
         if isinstance(step, int):
@@ -181,13 +189,13 @@ def _asset(place: _Place, url: str) -> Asset:
         word = matched[1] if matched else step
         dimensioned = dimensioned or bool(matched and matched[2])
         if _PAGE_KEY.fullmatch(step):
-            kind = "link"
+            kind = "link" if ending in _PAGES else ending
         elif matched and word.lower() in _FORMATS:
             kind = word.lower()
             continue
         if word:
             words.append(word)
-    kind = kind or _by_ending(url)
+    kind = kind or ending
     named = "-".join([str(place[0]), *words, *(["dim"] if dimensioned else [])])
     return Asset(
         product=str(place[0]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
+from cubicasa_async.core import codec
 from cubicasa_async.core.models import Model, WireName, model
 from cubicasa_async.core.values import OpenEnum
 from cubicasa_async.resources.assets import Asset, DeliveryAssets, list_assets
@@ -113,7 +114,7 @@ class Order(Model):
         info: Its head.
         address: Where the property is; missing in some answers.
         delivery_assets: Files by product; None as long as there are none. Rows of a list have
-            none (observed); get the order for them.
+            none (observed); get the order for them. Something that is no object is kept in `extra`.
     """
 
     id: str
@@ -137,4 +138,5 @@ class Order(Model):
         Rows of a list have no files (observed): get the order first. A product of unknown shape
         yields every URL that stands anywhere inside.
         """
-        return list_assets(self.delivery_assets)
+        misshapen = {k: v for k, v in self.extra.items() if k == "delivery_assets"}
+        return list_assets(codec.unstructure(self.delivery_assets) or misshapen)

@@ -55,14 +55,14 @@ async def test_drafts_that_a_list_without_a_filter_leaves_out_are_there(
 async def test_an_entry_that_cannot_be_read_is_in_the_mirror_by_its_details(
     client: AsyncCubiCasa, server: OddOrders, mirror: str
 ) -> None:
-    entry = server.add(1, delivery_assets="none, sorry")
+    entry = server.add(1, address="none, sorry")
     server.add(2)
     outcomes = [outcome async for outcome in mirror_orders(client, mirror)]
     [failed] = [outcome for outcome in outcomes if isinstance(outcome, FailedOrder)]
     assert failed.order_id == "o1"
     assert "expected" in failed.note
     assert (await held(mirror)).keys() == {"o1", "o2"}
-    entry["delivery_assets"] = None
+    entry["address"] = None
     assert await kinds(mirror_orders(client, mirror)) == {"unchanged": 1, "changed": 1}
 
 

@@ -168,7 +168,7 @@ async def test_drafts_that_a_list_without_a_filter_leaves_out_are_noted(
 async def test_an_order_that_cannot_be_read_is_noted_all_the_same(
     odd_client: AsyncCubiCasa, oddity: Oddity, journal: Journal
 ) -> None:
-    oddity.add(2, delivery_assets="none, sorry")
+    oddity.add(2, address="none, sorry")
     oddity.add(1, address=[1, 2, 3])
     await ServerOrders(odd_client, journal).look()
     assert await listed(journal, "E-1", "E-2") == [("o1",), ("o2",)]

@@ -14,6 +14,8 @@ import aiohttp
 import pytest
 
 from cubicasa_async import AsyncCubiCasa
+from cubicasa_async import Order as AnsweredOrder
+from cubicasa_async.core import codec
 from cubicasa_async.core.file_names import MANIFEST
 from cubicasa_async.delivery import (
     Downloaded,
@@ -284,6 +286,16 @@ async def test_a_row_of_a_list_is_read_again(
     assert row.assets() == ()
     outcomes = await download(client, row, tmp_path)
     assert len(of_kind(outcomes, Downloaded)) == FILES
+
+
+async def test_files_without_a_product_are_fetched_without_reading_the_order_again(
+    client: AsyncCubiCasa, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.file_host.contents.put("/one.pdf", b"%PDF-1.4 one")
+    sent = {"id": "an-order", "delivery_assets": [f"{sandbox.file_host.origin}/one.pdf"]}
+    await download(client, codec.structure(sent, AnsweredOrder), tmp_path)
+    assert on_disk(tmp_path) == {"delivery_assets-1.pdf": b"%PDF-1.4 one"}
+    assert sandbox.ledger.of("orders.get") == []
 
 
 async def test_progress_is_told_up_to_the_end(

@@ -21,6 +21,7 @@ from cubicasa_async.core.file_names import PARTS
 from cubicasa_async.delivery import Downloaded, Failed, Progress
 from cubicasa_async.delivery.file_kinds import ends_well, problem_of
 from cubicasa_async.delivery.reach import FileSessions, RefusedAddressError, is_public
+from cubicasa_async.errors import Outcome
 from cubicasa_async.sandbox import Fault, FileHost, Sandbox
 from tests.delivery.files import Naive, download, on_disk, order_with
 from tests.delivery.hooks import kept_port
@@ -590,7 +591,17 @@ class TestWhereItMayLead:
     def test_an_address_that_is_not_for_everybody(self, address: str) -> None:
         assert not is_public(address)
 
-    @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "8.8.8.8",
+            "2606:4700::1111",
+            "::ffff:8.8.8.8",
+            "::ffff:0:8.8.8.8",
+            "64:ff9b::808:808",
+            "2002:808:808::",
+        ],
+    )
     def test_an_address_for_everybody(self, address: str) -> None:
         assert is_public(address)
 
@@ -652,6 +663,43 @@ class TestWhereItMayLead:
         assert asked.headers["accept-encoding"] == ["identity"]
         assert not {"api-key", "cookie", "authorization", "referer"} & asked.headers.keys()
         assert re.match(r"cubicasa-async/\d", asked.headers["user-agent"][0])
+
+    @pytest.mark.parametrize(
+        ("given", "asked_for"),
+        [
+            ("/615 Bourbon St.pdf", "/615%20Bourbon%20St.pdf"),
+            ("/a%2Fb c.pdf?signature=%2b%7E d", "/a%2Fb%20c.pdf?signature=%2b%7E%20d"),
+            ("/Größe%2f.pdf?x=%7E", "/Gr%C3%B6%C3%9Fe%2f.pdf?x=%7E"),
+            ('/"<{`}>".pdf?a|b', "/%22%3C%7B%60%7D%3E%22.pdf?a|b"),
+        ],
+    )
+    async def test_what_a_url_may_not_hold_is_encoded_and_nothing_else(
+        self, client: AsyncCubiCasa, tmp_path: Path, given: str, asked_for: str
+    ) -> None:
+        async with RawServer(answer(body=b"%PDF-")) as server:
+            url = f"http://127.0.0.1:{server.port}{given}"
+            await succeeds(client, order_with(home_report={"pdf_urls": [url]}), tmp_path)
+            assert [request.path for request in server.requests] == [asked_for]
+
+    @pytest.mark.parametrize(
+        ("url", "reason"),
+        [
+            ("//127.0.0.1/x.pdf", "it is no http or https URL"),
+            ("s3://bucket/x.pdf", "it is no http or https URL"),
+            ("file:///etc/passwd", "it is no http or https URL"),
+            ("https://[127.0.0.1/x.pdf", "cannot be used"),
+            ("http://127.0.0.1/a\nb.pdf", "cannot be used"),
+            ("http://127.0.0.1/a\x01b.pdf", "cannot be used"),
+        ],
+    )
+    async def test_a_url_that_cannot_be_used_fails_with_the_reason(
+        self, client: AsyncCubiCasa, tmp_path: Path, url: str, reason: str
+    ) -> None:
+        failed = await fails(client, order_with(home_report={"pdf_urls": [url]}), tmp_path)
+        assert reason in failed.note
+        assert failed.note.startswith("The file was not fetched")
+        assert failed.error.outcome is Outcome.NOT_SENT
+        assert not failed.error.transient
 
 
 @pytest.fixture(autouse=True)

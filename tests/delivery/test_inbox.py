@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from cubicasa_async import AsyncCubiCasa, delivery
+from cubicasa_async import Order as AnsweredOrder
 from cubicasa_async.core import codec
 from cubicasa_async.delivery.handling import Notice, Settlement, handle_events
 from cubicasa_async.delivery.inbox import Inbox, Settled, Work
-from cubicasa_async.delivery.inbox_tables import SCHEMA, State
+from cubicasa_async.delivery.inbox_tables import SCHEMA, State, look_of
 from cubicasa_async.errors import ConfigError, StoreError
 from cubicasa_async.sandbox import Fault, Order, Sandbox
 from tests.support.leaps import Leaps
@@ -489,6 +490,15 @@ async def test_a_file_that_is_something_else_is_refused(tmp_path: Path) -> None:
 async def test_arguments_out_of_range_are_refused(client: AsyncCubiCasa, inbox: Inbox) -> None:
     with pytest.raises(ConfigError):
         await handle_events(client, inbox, Taker(), concurrency=0)
+
+
+def test_an_order_looks_changed_by_its_files_in_any_shape_and_not_by_their_signatures() -> None:
+    def look(name: str, signature: str = "a") -> str:
+        files = [f"https://f.test/{name}.pdf?signature={signature}"]
+        return look_of(codec.structure({"id": "o", "delivery_assets": files}, AnsweredOrder))
+
+    assert look("one") != look("two")
+    assert look("one") == look("one", signature="b")
 
 
 def test_each_table_and_column_says_what_it_is() -> None:

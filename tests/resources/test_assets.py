@@ -80,12 +80,58 @@ def test_nothing_in_any_form_yields_nothing(nothing: Any) -> None:
         ({"new_thing": [{"page_link": "http://f.test/p"}]}, [("link", "new_thing-1-page_link")]),
         ({"new_thing": {"text": "see https://f.test", "n": 1, "b": True}}, []),
         ({"new_thing": {"broken": "https://[f.test/x.pdf"}}, [(None, "new_thing-broken")]),
+        ({"tour": {"link": "https://f.test/t/index.html"}}, [("link", "tour-link")]),
+        ({"tour": {"pdf_link": "https://f.test/x.PDF?a=b"}}, [("pdf", "tour-pdf_link.pdf")]),
+        ({"video_3d": {"link": "https://f.test/v.mp4"}}, [("mp4", "video_3d-link.mp4")]),
     ],
 )
 def test_products_of_unknown_shape_yield_their_urls(
     product: Any, found: list[tuple[str | None, str]]
 ) -> None:
     assert [(asset.format, asset.name) for asset in assets(product)] == found
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://f.test/615 Bourbon St.jpg",
+        "https://f.test/Größe <1>.jpg",
+        "https://f.test/a\nb.jpg",
+        "HTTPS://f.test?file=a b",
+        "//f.test/x.jpg",
+        "s3://bucket/x.jpg",
+        "file:///x.jpg",
+    ],
+)
+@pytest.mark.parametrize("key", ["listing_floorplans", "new_thing"])
+def test_a_url_that_is_odd_or_of_no_use_is_not_left_out(key: str, url: str) -> None:
+    (asset,) = assets({key: {"jpg_urls": [f" {url}\n"]}})
+    assert (asset.url, asset.format) == (url, "jpg")
+
+
+@pytest.mark.parametrize(
+    "text", ["https://f.test is where it is", "// a remark", "//", "//x", "a: b", "1/2", "://x/y"]
+)
+def test_a_text_that_is_no_url_is_no_asset(text: str) -> None:
+    assert assets({"new_thing": text}) == ()
+
+
+@pytest.mark.parametrize(
+    ("delivery", "found"),
+    [
+        (["https://f.test/a.jpg", 7], [("delivery_assets[0]", "delivery_assets-1.jpg")]),
+        ([{"url": "https://f.test/a"}], [("delivery_assets[0].url", "delivery_assets-1")]),
+        ("https://f.test/a.jpg", [("delivery_assets", "delivery_assets.jpg")]),
+        ("none, sorry", []),
+        (7, []),
+    ],
+)
+def test_an_answer_without_products_yields_its_urls(
+    delivery: Any, found: list[tuple[str, str]]
+) -> None:
+    listed = assets(delivery)
+    assert [(asset.place, asset.name) for asset in listed] == found
+    assert {asset.product for asset in listed} <= {"delivery_assets"}
 
 
 def test_a_url_at_any_depth_is_found() -> None:
