@@ -26,7 +26,10 @@ from cubicasa_async.errors import DownloadError, Outcome, TransportError
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_WITH_IPV4: Final = tuple(  # at their ends: IPv4-compatible, translated (SIIT), NAT64
+    map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96"))
+)
+_LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 _READ_AT_ONCE: Final = 1 << 18
 _NOWHERE: Final = "The file was not fetched: its URL cannot be used."
 _NOT_HTTP: Final = (
@@ -49,11 +52,11 @@ def is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour
-        if inner is None and (ip in _NAT64 or int(ip) >> 32 == 0):
+        if inner is None and any(ip in network for network in _WITH_IPV4):
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-        if ip.is_site_local:
+        if ip.is_site_local or ip in _LOCAL_NAT64:
             return False
     return ip.is_global and not ip.is_multicast
 

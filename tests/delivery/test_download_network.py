@@ -585,7 +585,11 @@ class TestWhereItMayLead:
             "::ffff:10.0.0.1",
             "::127.0.0.1",
             "64:ff9b::7f00:1",
+            "64:ff9b:1::808:808",
+            "::ffff:0:127.0.0.1",
             "2002:7f00:1::",
+            "2001:0:7f00:1::",
+            "2001::808:808",
         ],
     )
     def test_an_address_that_is_not_for_everybody(self, address: str) -> None:
