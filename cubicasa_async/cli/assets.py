@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.progress import Progress, TaskID
 
 from cubicasa_async.cli import output
-from cubicasa_async.cli.common import INCOMPLETE, Target, runs
+from cubicasa_async.cli.common import INCOMPLETE, Target, exit_code, runs
 from cubicasa_async.cli.options import json_option
 from cubicasa_async.cli.tables import Rows, count, print_rows
-from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.core.file_names import safe_name
 from cubicasa_async.delivery.asset_outcomes import (
     KINDS,
@@ -26,11 +26,17 @@ from cubicasa_async.delivery.asset_outcomes import (
 )
 from cubicasa_async.delivery.download import MAX_BYTES, download_assets
 from cubicasa_async.delivery.manifest import shown_url
-from cubicasa_async.errors import DecodeError, NotFoundError
+from cubicasa_async.errors import (
+    AuthenticationError,
+    CubiCasaError,
+    DecodeError,
+    NotFoundError,
+)
 from cubicasa_async.resources.assets import Asset
 from cubicasa_async.resources.order import Order
 
 _UNREADABLE = "unreadable"
+_INCOMPLETE = "incomplete"
 
 
 @click.command("list")
@@ -108,7 +114,8 @@ async def download(
 
     A file appears only when it is whole. A manifest beside the files records what was delivered:
     the same command fetches only what is new, and keeps former versions. Stop it at any moment and
-    run it again: it goes on where it stopped.
+    run it again: it goes on where it stopped. An order that fails keeps no other from being
+    fetched; the command ends with the code of the worst.
 
     \b
     Examples:
@@ -117,69 +124,79 @@ async def download(
     """
     as_json = output.wants_json(as_json)
     console = Console(stderr=as_json)
-    report = _Report(as_json=as_json)
+    ids = tuple(dict.fromkeys(order_ids))
+    report = _Report(len(ids), as_json=as_json)
+
+    async def fetch(order_id: str, bar: Progress, task: TaskID) -> None:
+        order = await client.orders.get(order_id)
+        place = directory / safe_name(order.id)
+        if dry_run:
+            report.would(order, place, products, formats)
+            return
+        bar.update(task, total=(bar.tasks[task].total or 0) + len(order.assets()))
+        async for outcome in download_assets(
+            client,
+            order,
+            place,
+            products=products,
+            formats=formats,
+            concurrency=concurrency,
+            max_bytes=max_bytes,
+            stall_timeout=stall_timeout,
+            allow_private=allow_private,
+            allow_http=allow_http,
+            durable=True,  # what follows upon it may acknowledge the delivery
+        ):
+            bar.advance(task)
+            report.add(outcome)
+
+    stopped: CubiCasaError | None = None
     async with target.client() as client:
         with output.progress(Console(stderr=True)) as bar:
             task = bar.add_task("files", total=None)
-            total = 0
-            for order_id in dict.fromkeys(order_ids):
-                order = await _read(client, order_id, report, alone=len(order_ids) == 1)
-                if order is None:
-                    continue
-                place = directory / safe_name(order.id)
-                if dry_run:
-                    report.would(order, place, products, formats)
-                    continue
-                total += len(order.assets())
-                bar.update(task, total=total)
-                async for outcome in download_assets(
-                    client,
-                    order,
-                    place,
-                    products=products,
-                    formats=formats,
-                    concurrency=concurrency,
-                    max_bytes=max_bytes,
-                    stall_timeout=stall_timeout,
-                    allow_private=allow_private,
-                    allow_http=allow_http,
-                    durable=True,  # what follows upon it may acknowledge the delivery
-                ):
-                    bar.advance(task)
-                    report.add(outcome)
-    if not dry_run:
-        report.print(console, orders=len(dict.fromkeys(order_ids)))
+            for order_id in ids:
+                try:
+                    await fetch(order_id, bar, task)
+                except CubiCasaError as exc:
+                    if len(ids) == 1 or isinstance(exc, AuthenticationError):  # it concerns all
+                        stopped = exc
+                        break
+                    report.failed(order_id, exc)
+                else:
+                    report.reached += 1
+    if stopped is None or len(ids) > 1 or report.told:
+        report.print(console, dry_run=dry_run)
+    if stopped is not None:
+        raise stopped
     return report.code
 
 
-async def _read(
-    client: AsyncCubiCasa, order_id: str, report: _Report, *, alone: bool
-) -> Order | None:
-    try:
-        return await client.orders.get(order_id)
-    except (NotFoundError, DecodeError) as exc:
-        if alone:
-            raise
-        report.unreadable(order_id, exc.message)
-        return None
-
-
 class _Report:
-    """What is told: lines as they come, or a table of what a person should look at."""
+    """What is told: lines as they come, or a table of what a person should look at.
 
-    def __init__(self, *, as_json: bool) -> None:
+    Attributes:
+        reached: How many of the orders came to their end, whatever that was.
+        code: The exit code.
+    """
+
+    def __init__(self, orders: int, *, as_json: bool) -> None:
+        self._orders = orders
         self._as_json = as_json
         self._counts: Counter[str] = Counter()
         self._bytes = 0
         self._rows: list[tuple[str, ...]] = []
+        self.reached: int = 0
+        self.code: int = 0
 
     @property
-    def code(self) -> int:
-        incomplete = self._counts[Failed.kind] or self._counts[_UNREADABLE]
-        return INCOMPLETE if incomplete else 0
+    def told(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self._counts)
 
     def add(self, outcome: AssetOutcome) -> None:
         self._counts[outcome.kind] += 1
+        if isinstance(outcome, Failed):
+            self.code = max(self.code, INCOMPLETE)
         if isinstance(outcome, (Downloaded, Replaced)):
             self._bytes += outcome.size
         if self._as_json:
@@ -188,13 +205,18 @@ class _Report:
             note = outcome.note or f"the former version is {_former(outcome)}"
             self._rows.append((outcome.order_id, outcome.asset.name, outcome.kind, note))
 
-    def unreadable(self, order_id: str, message: str) -> None:
-        self._counts[_UNREADABLE] += 1
+    def failed(self, order_id: str, error: CubiCasaError) -> None:
+        """Tell of an order that ended with an error."""
+        of_order = isinstance(error, (NotFoundError, DecodeError))
+        kind = _UNREADABLE if of_order else _INCOMPLETE
+        self.reached += 1
+        self.code = max(self.code, INCOMPLETE if of_order else exit_code(error))
+        self._counts[kind] += 1
         if self._as_json:
-            line = {"type": "order", "order_id": order_id, "outcome": _UNREADABLE}
-            output.json_line({**line, "message": message})
+            line = {"type": "order", "order_id": order_id, "outcome": kind}
+            output.json_line({**line, "message": error.message})
         else:
-            self._rows.append((order_id, "-", _UNREADABLE, message))
+            self._rows.append((order_id, "-", kind, error.message))
 
     def would(
         self, order: Order, place: Path, products: tuple[str, ...], formats: tuple[str, ...]
@@ -213,19 +235,26 @@ class _Report:
             files = count(len(chosen), "file")
             print_rows(_asset_table(chosen), f"{files} would be in {output.shown_path(place)}.")
 
-    def print(self, console: Console, *, orders: int) -> None:
-        if self._as_json:
-            line = {"type": "summary", "orders": orders, "outcomes": dict(self._counts)}
-            output.json_line({**line, "bytes": self._bytes})
-        elif self._rows:
+    def print(self, console: Console, *, dry_run: bool) -> None:
+        unreached = self._orders - self.reached
+        if self._rows:
             headings = ("order", "file", "outcome", "message")
             console.print(Rows(headings, self._rows, folds=("file", "message")))
-        kinds = [kind.kind for kind in KINDS if self._counts[kind.kind]]
-        if self._counts[_UNREADABLE]:
-            kinds.append(_UNREADABLE)
-        counted = ", ".join(f"{self._counts[kind]} {kind}" for kind in kinds) or "nothing delivered"
-        text = f"Of {count(orders, 'order')}: {counted}; {count(self._bytes, 'byte')}."
+        if dry_run:
+            return
+        if self._as_json:
+            line = {"type": "summary", "orders": self._orders, "outcomes": dict(self._counts)}
+            output.json_line({**line, "not reached": unreached, "bytes": self._bytes})
+        kinds = [*(kind.kind for kind in KINDS), _UNREADABLE, _INCOMPLETE]
+        counts = [f"{self._counts[kind]} {kind}" for kind in kinds if self._counts[kind]]
+        counted = ", ".join(counts) or "nothing delivered"
+        text = f"Of {count(self._orders, 'order')}: {counted}; {count(self._bytes, 'byte')}."
         console.print(text, highlight=False)
+        if unreached:
+            text = (
+                f"{count(unreached, 'order')} not reached to the end. Run the same command again."
+            )
+            console.print(text, highlight=False)
 
 
 def _fields(asset: Asset, order_id: str) -> dict[str, Any]:

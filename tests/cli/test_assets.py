@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,6 +101,64 @@ class TestDownload:
         (failed,) = [row for row in result.rows if row["outcome"] == "failed"]
         assert "web page" in failed["message"]
         assert "Of 2 orders: 10 downloaded, 2 skipped, 1 failed, 1 unreadable" in result.err
+
+    @pytest.mark.parametrize(
+        ("fault", "code"),
+        [
+            ({"kind": "status", "status": 403}, 3),
+            ({"kind": "html"}, 1),
+            ({"kind": "status", "status": 418}, 3),
+            (None, 2),
+        ],
+        ids=str,
+    )
+    async def test_an_order_that_fails_keeps_no_other_from_being_fetched(
+        self, sandbox: Sandbox, tmp_path: Path, fault: dict[str, Any] | None, code: int
+    ) -> None:
+        ids = [sandbox.world.add_order(status="Ready").id for _ in range(3)]
+        if fault is None:
+            (tmp_path / ids[1]).mkdir()
+            (tmp_path / ids[1] / MANIFEST).write_text("{")
+        else:
+            sandbox.faults.add(Fault(**fault, path=f"/orders/{ids[1]}"))
+        arguments = ("assets", "download", *ids, "--format", "pdf", "--allow-private")
+        result = await run(*arguments, environ=environment(sandbox), cwd=tmp_path)
+        kind = "unreadable" if code == 1 else "incomplete"
+        assert (result.code, result.summary["outcomes"]) == (code, {"downloaded": 6, kind: 1})
+        assert result.summary["not reached"] == 0
+        (failed,) = [row for row in result.json if row["type"] == "order"]
+        assert (failed["order_id"], failed["outcome"]) == (ids[1], kind)
+        assert failed["message"]
+        assert f"Of 3 orders: 6 downloaded, 1 {kind}" in result.err
+
+    async def test_a_refused_key_ends_it_with_a_report_of_what_was_done(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        ids = [sandbox.world.add_order(status="Ready").id for _ in range(3)]
+        sandbox.file_host.faults.add(Fault("html", path="*/home-report.pdf"))
+        sandbox.faults.add(Fault("status", status=401, path=f"/orders/{ids[1]}"))
+        arguments = ("assets", "download", *ids, "--product", "home_report", "--allow-private")
+        code, screen = await on_a_terminal(
+            *arguments, environ=environment(sandbox, COLUMNS="200"), cwd=tmp_path
+        )
+        assert code == 3
+        assert "it is a web page" in screen
+        assert "Of 3 orders: 1 failed; 0 bytes." in screen
+        assert "2 orders not reached to the end." in screen
+        assert "Error: " in screen
+        assert sandbox.ledger[-1].path == f"/orders/{ids[1]}"
+
+    async def test_a_dry_run_tells_of_the_orders_that_cannot_be_read(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        order = sandbox.world.add_order(status="Ready")
+        variables = environment(sandbox, COLUMNS="200")
+        arguments = ("assets", "download", "nowhere", order.id, "--dry-run")
+        code, screen = await on_a_terminal(*arguments, environ=variables, cwd=tmp_path)
+        assert code == 1
+        assert "11 files would be in" in screen
+        assert "nowhere" in screen
+        assert "there is no such thing" in screen
 
     async def test_an_order_that_is_not_there_ends_with_3(
         self, sandbox: Sandbox, tmp_path: Path
