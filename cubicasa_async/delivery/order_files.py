@@ -279,9 +279,14 @@ class OrderFiles:
                         outcome=exc.outcome,
                     ) from exc
                 present = self._present_url(asset)
-        if present is None:
-            raise DownloadError("The file was refused, and the order lists it no more.")
-        return present
+        if present is not None:
+            return present
+        if any(other.place == asset.place for other in self._order.assets()):
+            raise DownloadError(
+                "The file was refused, and the order now lists one of another format in its place. "
+                "Run it again to fetch that."
+            )
+        raise DownloadError("The file was refused, and the order lists it no more.")
 
     async def _on_disk(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:

@@ -105,7 +105,7 @@ class Transfer:
                 if url != refused:
                     continue
             if self.part.size > furthest + RESUMABLE:
-                failed, waits = 0, policy.waits(self.config.retry)
+                failed, renewed, waits = 0, False, policy.waits(self.config.retry)
             failed, furthest = failed + 1, max(furthest, self.part.size)
             if failed > self.retries or not error.transient:
                 raise error

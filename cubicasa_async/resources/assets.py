@@ -107,7 +107,8 @@ class Asset:
             it may hold a signature, so it is not shown.
         place: Where it stands in `delivery_assets`, such as `listing_floorplans.jpg_urls[0]`.
         name: A file name for it: the same for the same place and format, whatever else is in the
-            URL, different from all others of the order, and fit for every system.
+            URL, different from all others of the order, and fit for every system. Where no key
+            tells the format, its extension changes with that of the URL.
     """
 
     product: str

@@ -234,6 +234,20 @@ async def test_what_the_order_lists_no_more_stays_and_is_said_once(
     assert await download(client, order.id, tmp_path) == []
 
 
+async def test_one_of_another_extension_leaves_the_former_file_and_says_so(
+    client: AsyncCubiCasa, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    host = sandbox.file_host
+    contents = {"x.dwg": b"AC1032 a drawing", "x.zip": b"PK\x05\x06".ljust(22, b"\0")}
+    for name, content in contents.items():
+        host.contents.put(f"/{name}", content)
+    given = [order_with(cad_files=[f"{host.origin}/{name}"]) for name in contents]
+    _, outcomes = [await download(client, one, tmp_path) for one in given]
+    assert of_kind(outcomes, Downloaded) == ["cad_files-1.zip"]
+    assert of_kind(outcomes, Unlisted) == ["cad_files-1.dwg"]
+    assert on_disk(tmp_path) == {f"cad_files-1{name[1:]}": c for name, c in contents.items()}
+
+
 async def test_only_what_is_asked_for_is_fetched(
     client: AsyncCubiCasa, order: Order, tmp_path: Path
 ) -> None:
@@ -434,6 +448,47 @@ class TestExpiredUrls:
         outcomes = await download(client, expired, tmp_path)
         assert len(of_kind(outcomes, Downloaded)) == FILES
         assert len(sandbox.ledger.of("orders.get")) == reads + 1
+
+    async def test_a_long_file_may_see_several_expire_as_long_as_it_gets_on(
+        self, client: AsyncCubiCasa, sandbox: Sandbox, order: Order, tmp_path: Path
+    ) -> None:
+        host = sandbox.file_host
+        host.habits.signed_for = 600
+        found = await client.orders.get(order.id)
+        (url,) = [asset.url for asset in found.assets() if asset.name == "home_report-1.pdf"]
+        path = path_of(sandbox, url).partition("?")[0]
+        host.contents.sizes[path] = 40_000_000
+        for _ in range(3):
+            host.faults.add(Fault("cut", times=1), Fault("status", status=403, times=1))
+        outcomes = await download(client, found, tmp_path, products=["home_report"])
+        assert of_kind(outcomes, Downloaded) == ["home_report-1.pdf"]
+        assert [fetch.status for fetch in host.fetches] == [200, 403, 206, 403, 206, 403, 206]
+        assert on_disk(tmp_path) == {"home_report-1.pdf": host.content(path)}
+
+    @pytest.mark.parametrize(
+        ("present", "reason"), [("x.zip", "one of another format"), (None, "lists it no more")]
+    )
+    async def test_what_stands_in_the_place_of_a_refused_one_is_told(
+        self,
+        client: AsyncCubiCasa,
+        sandbox: Sandbox,
+        tmp_path: Path,
+        present: str | None,
+        reason: str,
+    ) -> None:
+        origin = sandbox.file_host.origin
+        files = [] if present is None else [f"{origin}/{present}"]
+        body = {"id": "an-order", "delivery_assets": {"cad_files": files}}
+        sandbox.faults.add(Fault("body", operation="orders.get", body=body))
+        sandbox.file_host.faults.add(Fault("status", status=403))
+        given = order_with(cad_files=[f"{origin}/x.dwg"])
+        (failed,) = [
+            outcome
+            for outcome in await download(client, given, tmp_path)
+            if isinstance(outcome, Failed)
+        ]
+        assert failed.note.startswith("The file was refused, and the order ")
+        assert reason in failed.note
 
     async def test_ones_that_stay_refused_fail_with_their_status(
         self,
