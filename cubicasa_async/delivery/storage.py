@@ -9,6 +9,7 @@ import asyncio
 import errno
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -103,9 +104,10 @@ class Part:
         """What an earlier attempt left, and how many bytes of it; None if it is of no use."""
         try:
             about = msgspec.json.decode(self._about_path.read_bytes(), type=PartState)
-            return about, self._path.stat().st_size
+            part = self._path.lstat()
         except (OSError, ValueError):
             return None
+        return (about, part.st_size) if stat.S_ISREG(part.st_mode) else None
 
     def begin(self, about: PartState | None) -> None:
         """Begin anew, with the first bytes; `about` makes it one that can be taken up again."""
@@ -131,7 +133,7 @@ class Part:
     def _opened(self) -> BinaryIO:
         if self.left:  # taken away before the part changes, so that it is never wrong
             self._about_path.unlink(missing_ok=True)
-        file = self._path.open("wb")
+        file = _made(self._path)
         self.left = self._about is not None
         if self._about is not None:
             write_whole(self._about_path, msgspec.json.encode(self._about), durable=False)
@@ -252,9 +254,7 @@ class Storage:
         number = 1
         while (place := folder / version_name(name, number)).exists():
             number += 1
-        try:
-            os.link(self.directory / name, place)
-        except OSError:  # a file system without links
+        if not _linked(self.directory / name, place):
             copy = self._parts / f"{name}.{uuid.uuid4().hex}"
             shutil.copyfile(self.directory / name, copy)
             copy.replace(place)
@@ -310,7 +310,7 @@ def _read_into(taker: _Hash, file: BinaryIO) -> int:
 def write_whole(path: Path, data: bytes, *, durable: bool) -> None:
     """Write a file so that it is there whole or as it was before, at any moment."""
     scratch = path.with_name(f".{path.name}.new")
-    with scratch.open("wb") as file:
+    with _made(scratch) as file:
         file.write(data)
         if durable:
             file.flush()
@@ -318,6 +318,21 @@ def write_whole(path: Path, data: bytes, *, durable: bool) -> None:
     scratch.replace(path)
     if durable:
         _sync_directory(path.parent)
+
+
+def _linked(path: Path, place: Path) -> bool:
+    """Give a file another name, if that can be; of a symbolic link only the bytes are kept."""
+    with suppress(OSError):  # a file system without links
+        if not path.is_symlink():
+            os.link(path, place)
+            return True
+    return False
+
+
+def _made(path: Path) -> BinaryIO:
+    """A new file; what had its name is not written through, whatever it links to."""
+    path.unlink(missing_ok=True)
+    return path.open("xb")
 
 
 def _sync_directory(path: Path) -> None:

@@ -197,6 +197,33 @@ async def test_a_file_that_was_damaged_or_removed_is_fetched_again(
     assert former(tmp_path) == {"listing_floorplans-1.v1.pdf": mine}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "broken off"])
+async def test_no_link_in_the_directory_is_written_through(
+    client: AsyncCubiCasa, sandbox: Sandbox, tmp_path: Path, cut: bool
+) -> None:
+    host, directory, foreign = sandbox.file_host, tmp_path / "files", tmp_path / "foreign"
+    name, other = "home_report-1.pdf", "listing_floorplans-1.pdf"
+    order = order_with(
+        home_report={"pdf_urls": [f"{host.origin}/x.pdf"]},
+        listing_floorplans={"pdf_urls": [f"{host.origin}/y.pdf"]},
+    )
+    host.size = 3_000_000
+    host.faults.add(*[Fault("cut")] * cut)
+    await download(client, order, directory, retries=0)  # of a part it leaves all that it may
+    host.faults.clear()
+    for path in (f".parts/{name}.part", f".parts/.{name}.part.json.new", other, f".{MANIFEST}.new"):
+        (directory / path).unlink(missing_ok=True)
+        (directory / path).symlink_to(foreign)
+    (directory / name).unlink(missing_ok=True)
+    foreign.write_bytes(b"%PDF-1.4 mine")
+    await download(client, order, directory)
+    assert foreign.read_bytes() == b"%PDF-1.4 mine"
+    assert on_disk(directory) == {name: host.content("/x.pdf"), other: host.content("/y.pdf")}
+    assert former(directory) == {"listing_floorplans-1.v1.pdf": b"%PDF-1.4 mine"}
+    assert [path for path in directory.rglob("*") if path.is_symlink()] == []
+
+
 async def test_a_file_of_another_origin_is_kept(
     client: AsyncCubiCasa, sandbox: Sandbox, order: Order, tmp_path: Path
 ) -> None:
