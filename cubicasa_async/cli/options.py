@@ -72,23 +72,32 @@ def file_names(_: click.Context, __: click.Parameter, incomplete: str) -> list[C
     return [CompletionItem(incomplete, type="file")]
 
 
-def statuses_option(help_text: str, *, default: tuple[str, ...] = ()) -> Callable[[F], F]:
-    """The option `--status`, which may be repeated. A status that is not known is noted."""
+Noter = Callable[[click.Context, click.Parameter, tuple[str, ...]], tuple[str, ...]]
+
+
+def noting(what: str, texts: Iterable[str]) -> Noter:
+    """Has each text noted that is not known; it is taken all the same."""
+    known = tuple(map(str, texts))
 
     def noted(_: click.Context, __: click.Parameter, found: tuple[str, ...]) -> tuple[str, ...]:
-        for status in found:
-            if status not in STATUSES:
-                known = ", ".join(STATUSES)
-                click.echo(f"Note: {status!r} is no known status; known are {known}.", err=True)
+        for text in found:
+            if text not in known:
+                listed = ", ".join(known)
+                click.echo(f"Note: {text!r} is no known {what}; known are {listed}.", err=True)
         return found
 
+    return noted
+
+
+def statuses_option(help_text: str, *, default: tuple[str, ...] = ()) -> Callable[[F], F]:
+    """The option `--status`, which may be repeated. A status that is not known is noted."""
     return click.option(
         "--status",
         "statuses",
         multiple=True,
         default=default,
         show_default=bool(default),
-        callback=noted,
+        callback=noting("status", STATUSES),
         shell_complete=one_of(STATUSES),
         help=f"{help_text} Known: {', '.join(STATUSES)}.",
     )

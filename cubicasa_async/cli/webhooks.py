@@ -10,14 +10,14 @@ import click
 
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import INCOMPLETE, Target, runs
-from cubicasa_async.cli.options import json_option, one_of
+from cubicasa_async.cli.options import json_option, noting, one_of
 from cubicasa_async.client import AsyncCubiCasa
 from cubicasa_async.config import Secret
 from cubicasa_async.core import codec
 from cubicasa_async.core.endpoint import Effect
 from cubicasa_async.delivery.registration import WebhookSecrets
 from cubicasa_async.errors import AnswerError, DecodeError
-from cubicasa_async.resources.webhooks import Webhooks, WebhookTrigger, shown_url
+from cubicasa_async.resources.webhooks import Webhooks, WebhookTrigger, request_for, shown_url
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,6 +35,7 @@ def _reveal_option(command: F) -> F:
     multiple=True,
     default=[str(WebhookTrigger.MOVED_TO_READY)],
     show_default=True,
+    callback=noting("trigger", WebhookTrigger),
     shell_complete=one_of(tuple(WebhookTrigger)),
     help=f"When: {', '.join(WebhookTrigger)}. May be repeated.",
 )
@@ -69,11 +70,12 @@ async def set_(
       export CUBICASA_WEBHOOK_SECRET=$(cubicasa webhooks secret)
       cubicasa webhooks set https://hooks.example.com/cubicasa
     """
-    if secret and secret.split():
-        known = WebhookSecrets(Secret(secret.split()[0]))
+    if secret is not None:
+        known = WebhookSecrets(Secret((secret.split() or [""])[0]))
         urls = tuple(known.url(url) for url in urls)
+    request = request_for(webhook_urls=urls, webhook_triggers=triggers)
     if dry_run:
-        _show(urls, triggers, reveal=reveal, as_json=as_json)
+        _show(request.webhook_urls, triggers, reveal=reveal, as_json=as_json)
         return
     async with target.client() as client:
         answer = await client.webhooks.update(webhook_urls=urls, webhook_triggers=triggers)

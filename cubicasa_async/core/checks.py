@@ -117,7 +117,8 @@ def urls(value: Any) -> tuple[str, ...]:
     found = texts(value)
     for item in found:
         parts = urlsplit(item)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or " " in item:
+        whole = item.split() == [item]
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not whole:
             raise ValueError(f"{item!r} is not an absolute http or https URL")
     return found
 

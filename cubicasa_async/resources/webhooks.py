@@ -56,7 +56,18 @@ def _urls(value: Any) -> tuple[str, ...]:
             checks.urls([url])
         except ValueError:  # its words repeat the URL, which may hold a secret
             raise ValueError(f"entry {number} is not an absolute http or https URL") from None
-    return found
+    return _each_once(found)
+
+
+def _each_once(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for number, text in enumerate(texts, 1):
+        if (first := texts.index(text) + 1) < number:
+            raise ValueError(f"entry {number} is the same as entry {first}")
+    return texts
+
+
+def _triggers(value: Any) -> tuple[str, ...]:
+    return _each_once(checks.texts(value))
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +81,19 @@ class WebhookRequest:
     """
 
     webhook_urls: tuple[str, ...] = attrs.field(repr=_shown_urls, metadata=checks.checked_by(_urls))
-    webhook_triggers: tuple[str, ...] = checks.required(checks.texts)
+    webhook_triggers: tuple[str, ...] = checks.required(_triggers)
+
+
+def request_for(
+    *, webhook_urls: Iterable[str], webhook_triggers: Iterable[WebhookTrigger | str]
+) -> WebhookRequest:
+    """The body that sets these.
+
+    Raises:
+        InvalidInputError: A URL is none, or something is given twice.
+    """
+    given = {"webhook_urls": webhook_urls, "webhook_triggers": webhook_triggers}
+    return checks.build(WebhookRequest, given, what="The change of webhooks")
 
 
 @model(kw_only=True)
@@ -113,7 +136,7 @@ class WebhookSettings(Resource):
         """Set the webhooks; it replaces what was set before (documented).
 
         The server answers 200 also to what it ignores (observed), so the answer is compared with
-        what was asked for, as sets: the same URLs and triggers in any order.
+        what was asked for: the same URLs and triggers, each once, in any order.
 
         Args:
             webhook_urls: Which URLs are called.
@@ -121,13 +144,12 @@ class WebhookSettings(Resource):
             options: Settings of this call.
 
         Raises:
-            InvalidInputError: A URL is none. Nothing was sent.
+            InvalidInputError: A URL is none, or something is given twice. Nothing was sent.
             EchoMismatchError: The server answered other webhooks than were asked for. Which are
                 in force is UNKNOWN then; setting them once more is harmless.
             CubiCasaError: The call failed; see `outcome`.
         """
-        given = {"webhook_urls": webhook_urls, "webhook_triggers": webhook_triggers}
-        body = checks.build(WebhookRequest, given, what="The change of webhooks")
+        body = request_for(webhook_urls=webhook_urls, webhook_triggers=webhook_triggers)
         echo = await self._call(UPDATE, options, body=body)
         differences = [
             *_differences("webhook_urls", body.webhook_urls, echo.webhook_urls, shown_url),

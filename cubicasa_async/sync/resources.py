@@ -628,7 +628,7 @@ class WebhookSettings(Twin[webhooks.WebhookSettings]):
         """Set the webhooks; it replaces what was set before (documented).
 
         The server answers 200 also to what it ignores (observed), so the answer is compared with
-        what was asked for, as sets: the same URLs and triggers in any order.
+        what was asked for: the same URLs and triggers, each once, in any order.
 
         Args:
             webhook_urls: Which URLs are called.
@@ -636,7 +636,7 @@ class WebhookSettings(Twin[webhooks.WebhookSettings]):
             options: Settings of this call.
 
         Raises:
-            InvalidInputError: A URL is none. Nothing was sent.
+            InvalidInputError: A URL is none, or something is given twice. Nothing was sent.
             EchoMismatchError: The server answered other webhooks than were asked for. Which are
                 in force is UNKNOWN then; setting them once more is harmless.
             CubiCasaError: The call failed; see `outcome`.

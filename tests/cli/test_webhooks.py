@@ -112,6 +112,32 @@ class TestWithoutAnyCall:
         assert json.loads(result.stdout)["webhook_urls"] == [f"{BASE}/***"]
         assert self.invoke("delete", "--dry-run").exit_code == 0
 
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (("ftp://h.test/a",), "entry 1 is not an absolute http or https URL"),
+            ((BASE, "https://h.test/a b"), "entry 2 is not an absolute http or https URL"),
+            (("ftp://h.test/a", "--secret", SECRET), "must be an absolute http or https URL"),
+            ((BASE, BASE), "webhook_urls: entry 2 is the same as entry 1"),
+            ((BASE, "--secret", ""), "A webhook secret has 16 characters or more"),
+        ],
+    )
+    def test_what_could_not_be_set_is_refused_by_a_dry_run_too(
+        self, arguments: tuple[str, ...], words: str
+    ) -> None:
+        result = self.invoke("set", *arguments, "--dry-run")
+        assert result.exit_code == 2
+        assert words in result.stderr
+        assert result.stdout == ""
+
+    @pytest.mark.parametrize("trigger", ["moved_to_redy", "moved_to_ready"])
+    def test_a_trigger_that_is_not_known_is_noted_and_taken(self, trigger: str) -> None:
+        result = self.invoke("set", BASE, "--trigger", trigger, "--dry-run")
+        assert result.exit_code == 0
+        assert json.loads(result.stdout)["webhook_triggers"] == [trigger]
+        note = f"Note: {trigger!r} is no known trigger; known are moved_to_draft, "
+        assert result.stderr.startswith(note) is (trigger == "moved_to_redy")
+
     def test_a_new_secret_is_long_and_another_each_time(self) -> None:
         made = {self.invoke("secret").stdout for _ in range(2)}
         assert {len(one.strip()) for one in made} == {43}

@@ -327,6 +327,22 @@ REFUSED: dict[str, tuple[Make, str]] = {
         lambda c: c.webhooks.update(webhook_urls=["example.test"], webhook_triggers=[]),
         "webhook_urls",
     ),
+    "hook with a space": (
+        lambda c: c.webhooks.update(webhook_urls=["https://h.test/a b"], webhook_triggers=[]),
+        "webhook_urls",
+    ),
+    "hook with a tab": (
+        lambda c: c.webhooks.update(webhook_urls=["https://h.test/a\tb"], webhook_triggers=[]),
+        "webhook_urls",
+    ),
+    "hook given twice": (
+        lambda c: c.webhooks.update(webhook_urls=["https://h.test/"] * 2, webhook_triggers=[]),
+        "webhook_urls",
+    ),
+    "trigger given twice": (
+        lambda c: c.webhooks.update(webhook_urls=[], webhook_triggers=["moved_to_ready"] * 2),
+        "webhook_triggers",
+    ),
     "part of a path that goes up": (lambda c: c.orders.get(".."), "order_id"),
 }
 
