@@ -464,7 +464,13 @@ class TestRightFile:
             ("svg", b"<html>", "web page"),
             ("json", b' {"a": 1}', None),
             ("json", b"<Error/>", "json"),
+            ("tif", b"II+\x00\x08\x00", None),
+            ("tiff", b"MM\x00+\x00\x08", None),
             ("dxf", b"  0\nSECTION", None),
+            ("dxf", b"999\r\nmade by", None),
+            ("dxf", b"AutoCAD Binary DXF\r\n", None),
+            ("dxf", b"Access denied", "dxf"),
+            ("ifc", b"ISO-10303-21;", None),
             ("dxf", b"<!doctype HTML>", "web page"),
             (None, b"anything", None),
             (None, b"<html lang=de>", "web page"),
@@ -479,9 +485,13 @@ class TestRightFile:
         found = problem_of(kind, head, "application/octet-stream")
         assert found is None if problem is None else found and problem in found
 
-    def test_what_is_called_a_page_is_one_only_if_the_format_is_not_known(self) -> None:
+    def test_what_is_called_a_page_is_one_unless_it_may_be_of_its_format(self) -> None:
         assert problem_of(None, b"x", "text/html; charset=utf-8") is not None
         assert problem_of("pdf", b"%PDF-", "text/html") is None
+        assert problem_of("dxf", b"  0\nSECTION", "text/html") is None
+        assert problem_of("obj", b"v 1 2 3", "text/html") is None
+        assert problem_of("obj", b"\n<h1>gone</h1>", "text/html") == "it is a web page"
+        assert problem_of("pdf", b"<h1>gone</h1>", "text/html") == "it is a web page"
 
     @pytest.mark.parametrize(
         ("kind", "tail", "whole"),
@@ -489,6 +499,8 @@ class TestRightFile:
             ("pdf", b"%%EOF\r\n", True),
             ("pdf", b"endobj", False),
             ("jpg", b"x\xff\xd9", True),
+            ("jpg", b"x\xff\xd9" + bytes(200), True),
+            ("jpg", b"x\xff\x00\xd9", False),
             ("png", b"\x00\x00\x00\x00IEND\xaeB`\x82", True),
             ("png", b"IDAT", False),
             ("json", b'{"a": 1}\n', True),
