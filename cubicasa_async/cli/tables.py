@@ -16,7 +16,8 @@ from rich.text import Text
 
 _GAP = 2
 _LEAST_FOLDED = 12
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+# What controls a terminal, breaks lines, or turns the direction of what stands behind it.
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u2028-\u202e\u2066-\u2069]")
 
 
 @attrs.frozen
@@ -131,7 +132,7 @@ def count(number: int, what: str) -> str:
 
 
 def writable(text: str, encoding: str) -> str:
-    """A text that the output can hold and that moves no cursor; what would is escaped."""
+    """A text that the output can hold and that stays in its place; what would not is escaped."""
     harmless = _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
     return harmless.encode(encoding, "backslashreplace").decode(encoding)
 

@@ -81,14 +81,14 @@ def test_where_letters_cannot_be_written_the_table_stays_as_wide_as_it_may_be() 
     assert max(map(len, text.splitlines())) <= 66
 
 
-def test_what_would_move_the_cursor_is_escaped() -> None:
-    evil = "a\x1b[2Jb\x9bc\x07\rd"
+def test_what_would_move_the_cursor_or_turn_the_text_is_escaped() -> None:
+    evil = "a\x1b[2Jb\x9bc\x07\rd\u202ee\u2066f\u2028g"
     for text in (
         shown(Rows(("name",), [(evil,)]), width=80),
         shown(Facts({"name": evil}), width=80),
     ):
-        assert not set("\x1b\x9b\x07\r") & set(text)
-        assert "a\\x1b[2Jb\\x9bc\\x07\\rd" in text
+        assert not set("\x1b\x9b\x07\r\u202e\u2066\u2028") & set(text)
+        assert "a\\x1b[2Jb\\x9bc\\x07\\rd\\u202ee\\u2066f\\u2028g" in text
 
 
 def test_one_is_no_plural() -> None:
