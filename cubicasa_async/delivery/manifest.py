@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import attrs
 import msgspec
@@ -165,4 +165,4 @@ def shown_url(url: str) -> str:
         host = parts.netloc.rpartition("@")[2]
     except ValueError:
         return ""
-    return f"{parts.scheme}://{host}{parts.path}"
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))

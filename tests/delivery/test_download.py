@@ -275,6 +275,23 @@ async def test_one_of_another_extension_leaves_the_former_file_and_says_so(
     assert on_disk(tmp_path) == {f"cad_files-1{name[1:]}": c for name, c in contents.items()}
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("//f.test/t?signature=a", "//f.test/t"),
+        ("matterport://x:y@tour/t#s", "matterport://tour/t"),
+        ("HTTPS://x:y@f.test:8443/a b?signature=a#s", "https://f.test:8443/a b"),
+        ("https://[f.test/t", ""),
+    ],
+)
+async def test_a_page_is_told_with_its_url_but_no_secret(
+    client: AsyncCubiCasa, tmp_path: Path, url: str, shown: str
+) -> None:
+    (outcome,) = await download(client, order_with(tour={"link": url}), tmp_path)
+    assert isinstance(outcome, Skipped)
+    assert outcome.note == f"a page to look at: {shown}"
+
+
 async def test_only_what_is_asked_for_is_fetched(
     client: AsyncCubiCasa, order: Order, tmp_path: Path
 ) -> None:
