@@ -65,6 +65,9 @@ class Reply:
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
 
+UNREADABLE: Final = Reply(400, "The body could not be read.")
+
+
 class Receiver:
     """Answers webhook calls.
 
@@ -114,7 +117,7 @@ class Receiver:
         if method != "POST":
             return Reply(405, "Method not allowed.", {"Allow": "POST"})
         named = _lower(headers)
-        length = named.get("content-length", "0")
+        length = named.get("content-length") or "0"  # WSGI servers say "" where none was sent
         if not (length.isascii() and length.isdigit()):
             return Reply(400, "The Content-Length is no number.")
         if len(length) > 18 or int(length) > self.largest:
@@ -131,9 +134,13 @@ class Receiver:
         """Keep the event of a call that was admitted; the answer says whether it is on disk."""
         if len(body) > self.largest:
             return self.too_large()
+        named = _lower(headers)
+        if (unread := _unread(named, body)) is not None:
+            _LOGGER.warning("A webhook's body could not be read: %s", unread.text)
+            return unread
         try:
             if self._verify is not None:
-                verdict = self._verify(_lower(headers), body)
+                verdict = self._verify(named, body)
                 if not (await verdict if inspect.isawaitable(verdict) else verdict):
                     return Reply(401, "The call is not genuine.")
             return await self._keep(body)
@@ -172,8 +179,18 @@ class Receiver:
                         break
                 reply = await self.accept(request.headers, bytes(body))
             except (OSError, web.RequestPayloadError):  # the caller left, or sent no HTTP
-                reply = Reply(400, "The body could not be read.")
+                reply = UNREADABLE
         return web.Response(status=reply.status, text=reply.text, headers=reply.headers)
+
+
+def _unread(named: Mapping[str, str], body: bytes) -> Reply | None:
+    """The refusal of a body of which less was read than was sent; it must not pass for an event."""
+    length = named.get("content-length", "")
+    if not body and not length:  # most WSGI servers do not read what is sent in chunks
+        return Reply(411, "There is no body, or it came without a Content-Length.")
+    if length.isascii() and length.isdigit() and len(body) < int(length[:18]):
+        return Reply(400, "The body ended before its Content-Length.")
+    return None
 
 
 def _lower(headers: Headers) -> dict[str, str]:

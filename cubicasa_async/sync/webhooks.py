@@ -6,16 +6,17 @@ In Flask::
 
     @app.post("/cubicasa/<secret>")
     def cubicasa(secret: str):
-        reply = webhooks.receive(
-            request.method, request.path, request.headers, request.get_data()
-        )
+        reply = webhooks.receive(request.method, request.path, request.headers, request.stream)
         return reply.text, reply.status, dict(reply.headers)
 
 In Django, in a view with `@csrf_exempt` below `path("cubicasa/<str:secret>", cubicasa)`::
 
     def cubicasa(request: HttpRequest, secret: str) -> HttpResponse:
-        reply = webhooks.receive(request.method, request.path, request.headers, request.body)
+        reply = webhooks.receive(request.method, request.path, request.headers, request)
         return HttpResponse(reply.text, status=reply.status, headers=reply.headers)
+
+Both give the body as a stream. It is read only for who knows the secret, and never further than
+`largest`; `request.get_data()` and `request.body` would take in whatever anybody sends.
 
 What it keeps is handled elsewhere, by `cubicasa webhooks handle` or by `delivery.handle_events`.
 """
@@ -23,21 +24,32 @@ What it keeps is handled elsewhere, by `cubicasa webhooks handle` or by `deliver
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from cubicasa_async.core.extras import from_extra
 from cubicasa_async.delivery.events import Event
-from cubicasa_async.delivery.receiver import Headers, Receiver, Reply, Verifier
+from cubicasa_async.delivery.receiver import UNREADABLE, Headers, Receiver, Reply, Verifier
 from cubicasa_async.delivery.registration import WebhookSecrets
 from cubicasa_async.sync.portal import Portal
 
 if TYPE_CHECKING:  # the extra `store` is needed for the inbox only
     from cubicasa_async.delivery.inbox import Inbox
 
-__all__ = ["WebhookReceiver"]
+__all__ = ["Readable", "WebhookReceiver"]
+
+_LOGGER: Final = logging.getLogger("cubicasa_async.delivery")
+
+
+class Readable(Protocol):
+    """The body of a request, such as `request.stream` of Flask or a request of Django."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to so many bytes; none at its end."""
+        ...
 
 
 class WebhookReceiver:
@@ -68,20 +80,28 @@ class WebhookReceiver:
         self._receiver = Receiver(inbox, secrets, largest=largest, verify=verify)
         self._portal = Portal(inbox)
 
-    def receive(self, method: str, path: str, headers: Headers, body: bytes) -> Reply:
+    def receive(self, method: str, path: str, headers: Headers, body: bytes | Readable) -> Reply:
         """Answer a call; 200 means that the event is on disk.
 
         Args:
             method: The HTTP method.
             path: The path, with whatever stands before the secret.
             headers: By name, in any case.
-            body: The bytes as they came.
+            body: The bytes as they came, or better what they can be read from.
 
         Raises:
             ClientClosedError: This was closed.
         """
         refused = self._receiver.admit(method, path, headers)
-        return refused or self._portal.run(self._receiver.accept(headers, body))
+        if refused is not None:
+            return refused
+        if not isinstance(body, bytes):
+            try:
+                body = _read(body, self._receiver.largest)
+            except Exception as exc:  # noqa: BLE001 # each server has errors of its own
+                _LOGGER.warning("A webhook's body could not be read: %s", type(exc).__name__)
+                return UNREADABLE
+        return self._portal.run(self._receiver.accept(headers, body))
 
     def close(self) -> None:
         """Close the inbox; a second time does nothing."""
@@ -97,6 +117,14 @@ class WebhookReceiver:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _read(stream: Readable, largest: int) -> bytes:
+    """The whole of a stream, or one byte more than `largest` of it."""
+    body = bytearray()
+    while (left := largest + 1 - len(body)) and (part := stream.read(left)):
+        body += part
+    return bytes(body)
 
 
 class _LateInbox:

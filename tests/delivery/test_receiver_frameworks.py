@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import importlib
+import io
 import multiprocessing
 import os
+import socket
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
+import attrs
 import httpx
 import pytest
 from hypothesis import given
@@ -134,7 +138,7 @@ def flask_app(webhooks: WebhookReceiver) -> Any:
 
     @app.post("/cubicasa/<secret>")
     def cubicasa(secret: str) -> Any:  # pyright: ignore[reportUnusedFunction] # Flask calls it
-        reply = webhooks.receive(request.method, request.path, request.headers, request.get_data())
+        reply = webhooks.receive(request.method, request.path, request.headers, request.stream)
         return reply.text, reply.status, dict(reply.headers)
 
     return app
@@ -148,13 +152,118 @@ def django_app(webhooks: WebhookReceiver) -> Any:
     )
 
     def cubicasa(request: Any, secret: str) -> Any:
-        reply = webhooks.receive(request.method, request.path, request.headers, request.body)
+        reply = webhooks.receive(request.method, request.path, request.headers, request)
         return http.HttpResponse(reply.text, status=reply.status, headers=reply.headers)
 
     class Urls:
         urlpatterns: ClassVar = [urls.path("cubicasa/<str:secret>", csrf.csrf_exempt(cubicasa))]
 
     return django_application(Urls)
+
+
+@attrs.define
+class Tap:
+    """A WSGI application in front of another; counts what is read of bodies."""
+
+    app: Any
+    read: int = 0
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        environ["wsgi.input"] = _Tapped(environ["wsgi.input"], self)
+        return self.app(environ, start_response)
+
+
+class _Tapped(io.RawIOBase):
+    def __init__(self, stream: Any, tap: Tap) -> None:
+        self._stream, self._tap = stream, tap
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        part = self._stream.read(len(buffer))
+        self._tap.read += len(part)
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def call(origin: str, path: str, head: str, body: bytes) -> tuple[int, str]:
+    """Send a call whose head says what it likes about its body; the status and text."""
+    host, port = origin.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
+        with suppress(OSError):  # it may be cut off once it is answered
+            connection.sendall(body)
+            connection.shutdown(socket.SHUT_WR)
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        return response.status, response.read().decode()
+
+
+def chunked(body: bytes) -> bytes:
+    return b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+
+
+CHUNKED = "Transfer-Encoding: chunked"
+
+
+@pytest.mark.parametrize("make", [flask_app, django_app])
+def test_a_wsgi_application_reads_nothing_of_a_stranger_and_no_more_than_the_bound(
+    make: Any, tmp_path: Path
+) -> None:
+    place = tmp_path / "inbox.db"
+    with WebhookReceiver(place, SECRETS) as webhooks:
+        tap = Tap(make(webhooks))
+        path = f"/cubicasa/{SECRETS.current.reveal()}"
+        with serving(tap) as origin:
+            for head, body in (
+                ("Content-Length: 1000000", b" "),
+                (CHUNKED, chunked(b" " * 100_000)),
+            ):
+                assert call(origin, "/cubicasa/guessed", head, body)[0] == 404
+            assert call(origin, path, "Content-Length: 1000000", b" ")[0] == 413
+            assert tap.read == 0
+            status, _ = call(origin, path, CHUNKED, chunked(b" " * 100_000))
+            assert status == (413 if make is flask_app else 411)
+            assert tap.read <= 65_537
+        assert webhooks.receive("POST", PATH, {}, BODY).status == 200
+    assert asyncio.run(dead(place)) == 0
+
+
+@pytest.mark.parametrize("make", [flask_app, django_app])
+def test_a_body_that_a_wsgi_server_does_not_read_whole_is_no_dead_letter(
+    make: Any, tmp_path: Path
+) -> None:
+    place = tmp_path / "inbox.db"
+    with WebhookReceiver(place, SECRETS) as webhooks, serving(make(webhooks)) as origin:
+        path = f"/cubicasa/{SECRETS.current.reveal()}"
+        assert call(origin, path, f"Content-Length: {len(BODY) + 1}", BODY)[0] == 400
+        status, text = call(origin, path, CHUNKED, chunked(BODY))
+        if make is flask_app:
+            assert status == 200
+        else:
+            assert (status, "without a Content-Length" in text) == (411, True)
+        assert webhooks.receive("POST", PATH, {}, BODY).status == 200
+    assert asyncio.run(dead(place)) == 0
+
+
+async def dead(place: Path) -> int:
+    async with Inbox(place) as inbox:
+        return len(await inbox.dead.list())
+
+
+def test_a_stream_is_read_up_to_the_bound_and_may_fail(tmp_path: Path) -> None:
+    with WebhookReceiver(tmp_path / "inbox.db", SECRETS, largest=len(BODY)) as webhooks:
+        for body, status in ((BODY, 200), (BODY + b" ", 413), (b" " * 100_000, 413)):
+            stream = io.BytesIO(body)
+            assert webhooks.receive("POST", PATH, {}, stream).status == status
+            assert stream.tell() <= len(BODY) + 1
+        assert webhooks.receive("POST", PATH, {}, _Broken()).status == 400
+
+
+class _Broken:
+    def read(self, size: int, /) -> bytes:
+        raise OSError(size)
 
 
 @pytest.mark.parametrize("make", [flask_app, django_app])
