@@ -7,12 +7,14 @@ guesses wrong sees a plain 404.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import logging
+import re
 import secrets
-from collections.abc import Iterable
-from typing import Final, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import attrs
@@ -101,15 +103,26 @@ class WebhookSecrets:
         return found
 
     def redact(self, text: str) -> str:
-        """The text with all secrets blotted out."""
+        """The text with all secrets blotted out, however a URL spells them."""
         for secret in (self.current, *self.former):
-            text = secret.redact(text)
+            text = _spellings(secret).sub("***", text)
         return text
+
+
+@functools.cache
+def _spellings(secret: Secret) -> re.Pattern[str]:
+    # Any letter may be percent-encoded, and a log may encode the percent sign again.
+    return re.compile(
+        "".join(f"(?:{re.escape(one)}|%(?:25)*(?i:{ord(one):02x}))" for one in secret.reveal())
+    )
 
 
 def _digest(text: str) -> bytes:
     # Of one length, so that the comparison does not tell how long a secret is.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+_Args = tuple[object, ...] | Mapping[str, object] | None
 
 
 @attrs.frozen(eq=False)
@@ -119,19 +132,56 @@ class _Redaction(logging.Filter):
     known: WebhookSecrets
 
     def filter(self, record: logging.LogRecord) -> bool:
+        self._blot_traceback(record)
+        record.args = self._named_or_placed(record.args)
         for name, value in list(vars(record).items()):
-            setattr(record, name, self._redacted(value))
+            if name not in {"args", "exc_info"}:
+                setattr(record, name, self._redacted(value))
         return True
+
+    def _blot_traceback(self, record: logging.LogRecord) -> None:
+        """Have the traceback written from its text if it holds a secret."""
+        if record.exc_info:
+            text = record.exc_text or logging.Formatter().formatException(record.exc_info)
+            if self.known.redact(text) != text:
+                record.exc_info, record.exc_text = None, text
+
+    def _named_or_placed(self, args: _Args) -> _Args:
+        """The args as they are, as some formatters take them apart by their names or places."""
+        if isinstance(args, Mapping):
+            return _Redacted(args, self._redacted)
+        return args and tuple(map(self._redacted, args))
 
     def _redacted(self, value: object) -> object:
         if isinstance(value, str):
             return self.known.redact(value)
-        if isinstance(value, tuple):  # the args, which some formatters take apart by their places
-            return tuple(map(self._redacted, cast("tuple[object, ...]", value)))
         if value is None or isinstance(value, (int, float)):
             return value
-        text = str(value)
+        try:
+            text = str(value)
+        except Exception:  # noqa: BLE001 # it is for the log to say that it cannot be shown
+            return value
         return value if (shown := self.known.redact(text)) == text else shown
+
+
+@attrs.frozen(eq=False, repr=False)
+class _Redacted(Mapping[str, object]):
+    """A mapping as it is, also in how it answers to names that it has not, without the secrets."""
+
+    found: Mapping[str, object]
+    redacted: Callable[[object], object]
+
+    def __getitem__(self, name: str) -> object:
+        return self.redacted(self.found[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.found)
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def __repr__(self) -> str:
+        return str(self.redacted(repr(self.found)))
 
 
 def hide_secrets(known: WebhookSecrets, *loggers: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -310,12 +310,18 @@ async def test_control_an_answer_before_storing_loses_the_event(sandbox: Sandbox
     assert not shelf.events
 
 
-async def test_access_logs_do_not_show_the_secret(
-    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+@pytest.fixture
+def logger() -> Iterator[logging.Logger]:
+    """A logger that is not to show the secrets."""
+    logger = logging.getLogger("test.access")
+    hide_secrets(SECRETS, logger.name)
+    yield logger
+    logger.filters.clear()
+
+
+def test_access_logs_do_not_show_the_secret(
+    logger: logging.Logger, caplog: pytest.LogCaptureFixture
 ) -> None:
-    name = "test.access"
-    hide_secrets(SECRETS, name)
-    logger = logging.getLogger(name)
     logger.info('"POST %s HTTP/1.1" %d', PATH, 200)
     logger.info(f"POST {PATH}")  # noqa: G004 # as some servers do
     logger.warning("Not found: %s", {"path": f"/hook/{FORMER}"})
@@ -323,3 +329,63 @@ async def test_access_logs_do_not_show_the_secret(
     assert caplog.records[0].args == ("/hook/***", 200)
     assert CURRENT not in caplog.text
     assert FORMER not in caplog.text
+
+
+class Atoms(dict[str, Any]):
+    """Names of an access log as gunicorn has them: it answers to any."""
+
+    def __getitem__(self, name: str) -> Any:
+        return super().__getitem__(name) if name in self else "-"
+
+
+def test_an_access_log_that_names_what_it_writes_is_written(
+    logger: logging.Logger, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger.info("%(r)s %(s)d %({x}i)s", Atoms(r=f"POST {PATH}", s=200))
+    whole = {"status": 200}
+    logger.info("%s", {"path": PATH, "paths": [f"/hook/{FORMER}"]}, extra={"whole": whole})
+    assert vars(caplog.records[1])["whole"] is whole
+    assert caplog.messages == [
+        "POST /hook/*** 200 -",
+        "{'path': '/hook/***', 'paths': ['/hook/***']}",
+    ]
+    named = caplog.records[0].args
+    assert isinstance(named, Mapping)
+    assert {name: named[name] for name in named} == {"r": "POST /hook/***", "s": 200}
+
+
+@pytest.mark.parametrize("words", [f"nothing at {PATH}", "nothing"])
+def test_a_traceback_is_written_whole_but_for_the_secret(
+    logger: logging.Logger, caplog: pytest.LogCaptureFixture, words: str
+) -> None:
+    try:
+        dict[str, str]()[words]
+    except KeyError:
+        logger.exception("It failed.")
+    assert "test_receiver.py" in caplog.text
+    assert f"KeyError: '{words.replace(CURRENT, '***')}'" in caplog.text
+    assert CURRENT not in caplog.text
+
+
+def test_a_record_whose_words_cannot_be_found_is_left_to_the_log(
+    logger: logging.Logger, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = iter([LookupError(), "shown"])
+
+    class Moody:
+        def __str__(self) -> str:
+            if isinstance(found := next(words, "shown"), Exception):
+                raise found
+            return str(found)
+
+    logger.info("%s", Moody())
+    assert caplog.messages == ["shown"]
+
+
+@given(st.lists(st.sampled_from(["{}", "%{:02x}", "%{:02X}", "%25{:02X}"]), min_size=len(CURRENT)))
+def test_no_spelling_of_the_secret_in_a_url_is_shown(spellings: list[str]) -> None:
+    spelt = [
+        one.format(letter if one == "{}" else ord(letter))
+        for one, letter in zip(spellings, CURRENT, strict=False)
+    ]
+    assert SECRETS.redact(f"POST /hook/{''.join(spelt)} 200") == "POST /hook/*** 200"
