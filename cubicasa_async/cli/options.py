@@ -38,6 +38,17 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help=text)(command)
 
 
+def port_option(default: int) -> Callable[[F], F]:
+    """The option `--port` of what listens."""
+    return click.option(
+        "--port",
+        default=default,
+        show_default=True,
+        type=click.IntRange(0, 65535),
+        help="Port to bind; 0 takes a free one.",
+    )
+
+
 def dry_run_option(command: F) -> F:
     """The option `--dry-run`."""
     text = "Only show what would be done; send and change nothing."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cubicasa_async.cli.common import UNUSABLE, runs
+from cubicasa_async.cli.options import port_option
 
 if TYPE_CHECKING:
     from cubicasa_async.sandbox import Sandbox
@@ -17,7 +18,7 @@ READINGS = ("zero_based", "one_based", "skipping")
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
-@click.option("--port", default=8377, show_default=True, help="Port to bind; 0 takes a free one.")
+@port_option(8377)
 @click.option(
     "--api-key",
     envvar="CUBICASA_API_KEY",

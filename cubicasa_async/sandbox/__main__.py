@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except KeyboardInterrupt:
         return 0
-    except (OSError, ValueError) as error:
+    except (OSError, OverflowError, ValueError) as error:  # an overflow is a port above 65535
         sys.stderr.write(f"The sandbox cannot start: {error}\n")
         return 1
     return 0

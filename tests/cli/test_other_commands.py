@@ -146,3 +146,8 @@ class TestSandbox:
         assert result.code == 2
         assert result.err.startswith("Error: the sandbox cannot start: ")
         assert "Traceback" not in result.err
+
+    @pytest.mark.parametrize("port", ["65536", "-1"])
+    async def test_a_port_that_is_none_ends_it_with_2(self, port: str) -> None:
+        result = await run("sandbox", "--port", port, environ=environment(None))
+        assert (result.code, "0<=x<=65535" in result.err) == (2, True)

@@ -152,6 +152,14 @@ def test_a_given_key_is_never_printed() -> None:
     assert "canary" not in ended.stdout + ended.stderr
 
 
+def test_a_port_that_is_none_is_said() -> None:
+    command = [sys.executable, "-m", "cubicasa_async.sandbox", "--port", "65536"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("The sandbox cannot start:")
+    assert "Traceback" not in ended.stderr
+
+
 def test_nothing_is_imported_from_the_rest_of_the_package() -> None:
     files = sorted(PACKAGE.glob("**/*.py"))
     assert len(files) > 10
