@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Mapping
@@ -54,6 +55,11 @@ class HandlerCommand:
             raise ConfigError(f"The command of --exec cannot be read: {exc}.") from None
         if not words:
             raise ConfigError("The command of --exec is empty.")
+        if shutil.which(words[0], path=variables.get("PATH")) is None:
+            raise ConfigError(
+                f"The command of --exec cannot be run: {words[0]!r} is no program that is found "
+                "and may be executed."
+            )
         return cls(tuple(words), timeout, variables)
 
     async def __call__(self, notice: Notice) -> None:

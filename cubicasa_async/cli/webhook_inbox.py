@@ -15,9 +15,10 @@ import click
 from aiohttp import web
 
 from cubicasa_async.cli import output
-from cubicasa_async.cli.common import INTERRUPTED, UNUSABLE, Target, runs
+from cubicasa_async.cli.common import INTERRUPTED, Target, runs
 from cubicasa_async.cli.handler_command import HandlerCommand, reason_of
-from cubicasa_async.cli.options import file_names, json_option
+from cubicasa_async.cli.log_lines import saying_faults
+from cubicasa_async.cli.options import file_names, json_option, port_option
 from cubicasa_async.cli.stopping import stopping
 from cubicasa_async.cli.tables import Rows, count, print_rows
 from cubicasa_async.config import Secret
@@ -116,10 +117,14 @@ class _Handling:
     sweep_every: float
     since: datetime | None
 
+    def handler(self, target: Target) -> HandlerCommand:
+        """The command, which can be run. Raises ConfigError."""
+        return HandlerCommand.parse(self.command, self.timeout, target.variables(os.environ))
+
 
 @click.command("listen")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
-@click.option("--port", default=8378, show_default=True, help="Port to bind; 0 takes a free one.")
+@port_option(8378)
 @click.option(
     "--secret",
     "secrets",
@@ -163,16 +168,14 @@ async def listen(
     """
     known = _known(secrets, no_secret=no_secret)
     handling = _Handling(**options)
-    async with Inbox(handling.inbox, hold=handling.hold) as inbox:
-        receiver = Receiver(inbox, known)
-        try:
-            async with _listening(receiver, host, port) as address:
-                place = "/SECRET" if known else ""
-                click.echo(f"Listening on {address}{place}, inbox {inbox.name}.", err=True)
-                return await _handle(target, handling, inbox, as_json=as_json)
-        except OSError as exc:
-            click.echo(f"Error: cannot listen on {host}:{port}: {exc.strerror}", err=True)
-            return UNUSABLE
+    command = handling.handler(target)
+    async with (
+        Inbox(handling.inbox, hold=handling.hold) as inbox,
+        _listening(Receiver(inbox, known), host, port) as address,
+    ):
+        place = "/SECRET" if known else ""
+        click.echo(f"Listening on {address}{place}, inbox {inbox.name}.", err=True)
+        return await _handle(target, handling, command, inbox, as_json=as_json)
 
 
 @click.command("handle")
@@ -186,9 +189,10 @@ async def handle(target: Target, /, *, as_json: bool, **options: Any) -> int:
     As `listen`, but without receiving. Several may share an inbox in PostgreSQL.
     """
     handling = _Handling(**options)
+    command = handling.handler(target)
     async with Inbox(handling.inbox, hold=handling.hold) as inbox:
         click.echo(f"Handling events of {inbox.name}.", err=True)
-        return await _handle(target, handling, inbox, as_json=as_json)
+        return await _handle(target, handling, command, inbox, as_json=as_json)
 
 
 @click.command("dead")
@@ -260,16 +264,20 @@ async def _listening(receiver: Receiver, host: str, port: int) -> AsyncGenerator
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as exc:
+            raise ConfigError(f"cannot listen on {host}:{port}: {exc.strerror}") from None
         shown_host, shown_port = runner.addresses[0][:2]
         yield f"http://{shown_host}:{shown_port}"
     finally:
         await runner.cleanup()
 
 
-async def _handle(target: Target, handling: _Handling, inbox: Inbox, *, as_json: bool) -> int:
+async def _handle(
+    target: Target, handling: _Handling, command: HandlerCommand, inbox: Inbox, *, as_json: bool
+) -> int:
     """Handle events and sweep, until a signal asks to stop."""
-    command = HandlerCommand.parse(handling.command, handling.timeout, target.variables(os.environ))
     report = _Report(output.wants_json(as_json))
     stop = asyncio.Event()
     async with target.client() as client:
@@ -297,7 +305,7 @@ async def _handle(target: Target, handling: _Handling, inbox: Inbox, *, as_json:
             stop.set()
 
         try:
-            with stopping(asked, handler):
+            with saying_faults(), stopping(asked, handler):
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
+import os
 import shlex
 import signal
+import sqlite3
 import sys
+from collections import Counter
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +19,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cubicasa_async.cli.app import cubicasa
+from cubicasa_async.cli.log_lines import saying_faults
+from cubicasa_async.delivery.inbox import Inbox
+from cubicasa_async.delivery.inbox_tables import State
 from cubicasa_async.sandbox import Fault, Sandbox
 from tests.delivery.hooks import SECRETS, post, register
-from tests.support.commands import Child, environment, run, started
+from tests.delivery.test_receiver import BODY
+from tests.support.commands import COMMAND, Child, environment, run, started
 from tests.support.terminal import on_a_terminal
 from tests.support.waiting import until
 
@@ -156,6 +165,11 @@ class TestWithoutAnyCall:
             (("--secret", "short"), "has 16 characters or more"),
             (("--secret", SECRET, "--exec", "'"), "cannot be read"),
             (("--secret", SECRET, "--exec", " "), "is empty"),
+            (("--secret", SECRET, "--exec", "./nowhere --all"), "'./nowhere' is no program"),
+            (("--secret", SECRET, "--exec", "nowhere-to-be-found"), "is no program"),
+            (("--secret", SECRET, "--exec", str(Path(__file__))), "may be executed"),
+            (("--secret", SECRET, "--port", "99999"), "0<=x<=65535"),
+            (("--secret", SECRET, "--port", "-1"), "0<=x<=65535"),
             (("--secret", SECRET, "--inbox", "mysql://x/y"), "store"),
             (("--secret", SECRET), "No api key"),
         ],
@@ -371,3 +385,64 @@ pathlib.Path("ended").touch()
         arguments = ("webhooks", "listen", "--port", port, "--exec", "true", "--no-secret")
         result = await run(*arguments, environ=environment(sandbox), cwd=tmp_path)
         assert (result.code, "cannot listen" in result.err) == (2, True)
+
+    async def test_what_cannot_be_kept_is_said_and_what_comes_often_is_counted(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        async with listening(sandbox, tmp_path, python("")) as running:
+            for _ in range(3):
+                assert await post(running.url, b"no event") == 400
+            with closing(sqlite3.connect(tmp_path / "webhooks.inbox")) as inbox:
+                inbox.execute("DROP TABLE webhook_events")
+                inbox.commit()
+            for _ in range(3):
+                assert await post(running.url, BODY) == 503
+            said = running.child.errors
+        assert said.count("A webhook brought what is no event") == 1
+        assert said.count("A webhook's event could not be stored: ") == 1
+        assert SECRET not in said
+
+    async def test_who_reads_no_more_ends_it_without_a_word_and_loses_no_event(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, *COMMAND, "webhooks", "listen", "--port", "0", "--sweep", "0"),
+            *("--exec", python("")),
+            env=with_secret(sandbox),
+            cwd=tmp_path,
+            stdout=writing,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        os.close(writing)
+        assert process.stderr is not None
+        said = (await process.stderr.readline()).decode()
+        base = said.partition("Listening on ")[2].split("/SECRET")[0]
+        register(sandbox, SECRETS.url(base))
+        for _ in range(3):
+            sandbox.world.add_order(status="Ready")
+        assert (await process.wait(), await process.stderr.read()) == (130, b"")
+        await sandbox.webhooks.settled()
+        stored = [call for call in sandbox.webhooks.calls if call.status == 200]
+        async with Inbox(tmp_path / "webhooks.inbox") as inbox:
+            kept = Counter(await inbox.counts())
+        assert kept[State.HANDLED] >= 1, kept
+        assert kept.total() == len(stored), kept
+
+
+def test_faults_are_said_once_a_minute_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    log = logging.getLogger("cubicasa_async.delivery")
+    with saying_faults():
+        for second in (0, 1, 59, 61):
+            record = log.makeRecord(
+                *(log.name, logging.ERROR, "inbox.py", 1), "No room: %s", (second,), None
+            )
+            record.created = second
+            log.handle(record)
+        log.warning("It is told otherwise.")
+    log.error("Nobody listens.")
+    assert capsys.readouterr().err.splitlines() == [
+        "No room: 0",
+        "No room: 61 (2 more like this before)",
+    ]
