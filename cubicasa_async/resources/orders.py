@@ -250,17 +250,18 @@ class Orders(Resource):
         Args:
             order_id: The order's identifier.
             status: Where it is to stand, or several of which one will do.
-            deadline: Seconds after which to give up; a day by default. The last look is taken up
-                to 5 seconds before.
+            deadline: Seconds after which to give up; a day by default. The last look is taken just
+                before, and 0 is for one look.
             first_gap: Seconds between the first two looks at most; each further gap is half as
                 long again.
             longest_gap: Seconds between two looks at most.
             waker: Tells of changes, so that the order is read at once, as OrderSignals of
-                `cubicasa_async.delivery.waits` does.
+                `cubicasa_async.delivery.waits` does; at most every 2 seconds.
             options: Settings of each read.
 
         Raises:
             WaitTimeoutError: It did not get there in time; says what was last seen.
+            NotFoundError: There is no such order, or none any more; says what was last seen.
             InvalidInputError: An argument is not valid. Nothing was sent.
             CubiCasaError: The order cannot be read, and looking again would not help.
         """

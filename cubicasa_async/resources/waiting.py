@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -18,15 +19,17 @@ from cubicasa_async.errors import (
     CubiCasaError,
     FieldError,
     InvalidInputError,
+    NotFoundError,
     WaitTimeoutError,
 )
 from cubicasa_async.resources.order import Order, OrderStatus
 
-_LAST_LOOK: Final = 5.0
-"""Seconds before the deadline at which the last look is taken."""
+_LAST_LOOK: Final = 1.0
+"""Seconds before the deadline at which the last look is taken, or a tenth of it if that is less."""
 _LEAST: Final = 1.0
 """Seconds that a look may take at least, as when the machine has slept over the deadline."""
-
+_SOONEST: Final = 2.0
+"""Seconds between two looks at least, or the first gap if that is less, whatever wakes it."""
 
 _NOT_WAITED: Final = "The order was not waited for: an argument is not valid."
 
@@ -49,6 +52,12 @@ def _statuses(status: OrderStatus | str | Iterable[OrderStatus | str]) -> tuple[
     return tuple(str(value) for value in found)
 
 
+def _seconds(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        fault = f"must be a number of seconds, not {type(value).__name__}"
+        raise InvalidInputError(_NOT_WAITED, [FieldError(field.name, fault)])
+
+
 @attrs.frozen(kw_only=True)
 class Wait:
     """A wait for an order.
@@ -56,7 +65,7 @@ class Wait:
     Attributes:
         order_id: Its identifier.
         statuses: Where it is to stand; one of them.
-        deadline: Seconds after which to give up.
+        deadline: Seconds after which to give up; 0 looks once.
         first_gap: Seconds between the first two looks at most; the gaps then grow.
         longest_gap: Seconds between two looks at most.
         waker: Ends a gap early.
@@ -65,18 +74,16 @@ class Wait:
 
     order_id: str
     statuses: tuple[str, ...] = attrs.field(converter=_statuses)
-    deadline: float
-    first_gap: float
-    longest_gap: float
+    deadline: float = attrs.field(validator=_seconds)
+    first_gap: float = attrs.field(validator=_seconds)
+    longest_gap: float = attrs.field(validator=_seconds)
     waker: Waker | None
     runtime: Runtime
 
     def __attrs_post_init__(self) -> None:
-        if not (self.deadline > 0 and 0 < self.first_gap <= self.longest_gap):
-            raise InvalidInputError(
-                _NOT_WAITED,
-                [FieldError("deadline", "must be above 0 seconds, as both gaps, in their order")],
-            )
+        if not (self.deadline >= 0 and 0 < self.first_gap <= self.longest_gap):
+            fault = "must be 0 seconds or more, and both gaps above 0, in their order"
+            raise InvalidInputError(_NOT_WAITED, [FieldError("deadline", fault)])
 
     async def until_there(self, look: Look) -> Order:
         """The order, once it stands where it should.
@@ -86,26 +93,50 @@ class Wait:
 
         Raises:
             WaitTimeoutError: It did not in time.
+            NotFoundError: There is no such order, or none any more.
             CubiCasaError: It cannot be read, and looking again would not help.
         """
         now = self.runtime.monotonic
         end, gaps, seen = now() + self.deadline, self._gaps(), _Seen()
+        last_look = end - min(_LAST_LOOK, self.deadline / 10)
+        is_last = False
         while True:
             # Listened to from before the look on, so that nothing between the two is missed.
             signal = self._listen()
             try:
-                order = await _looked(look, seen, self.runtime, max(end - now(), _LEAST))
+                order = await self._looked(look, seen, max(end - now(), _LEAST))
                 if order is not None and order.status in self.statuses:
                     return order
-                left = end - now()
-                if left <= _LAST_LOOK:
+                looked_at = now()
+                left = last_look - looked_at
+                if is_last or left <= 0:
                     raise seen.given_up(self)
                 gap = next(gaps)
                 pause = max(self.runtime.jitter(gap / 2) + gap / 2, seen.held_back(self.runtime))
-                if await self._woken(signal, min(pause, left - _LAST_LOOK)):
-                    gaps = self._gaps()
+                is_last = pause >= left
+                if await self._woken(signal, min(pause, left)):
+                    gaps, is_last = self._gaps(), False
+                    early = looked_at + min(_SOONEST, self.first_gap, left) - now()
+                    if early > 0:  # more may happen meanwhile, and is seen by the same look
+                        await self.runtime.sleep(early)
             finally:
                 await _ended(signal)
+
+    async def _looked(self, look: Look, seen: _Seen, left: float) -> Order | None:
+        """The order, or None if it cannot be read for the moment."""
+        seen.looks += 1
+        seen.failure = None
+        try:
+            seen.order = await look(left)
+        except NotFoundError as exc:
+            raise seen.gone(self, exc) from None
+        except CubiCasaError as exc:
+            if not (exc.transient or isinstance(exc, CallTimeoutError)):
+                raise
+            seen.failure = exc
+            return None
+        seen.at = self.runtime.utcnow()
+        return seen.order
 
     def _gaps(self) -> Iterator[float]:
         gaps = backoff.expo(base=1.5, factor=self.first_gap, max_value=self.longest_gap)
@@ -131,21 +162,6 @@ class Wait:
             return False
         finally:
             await _ended(pause)
-
-
-async def _looked(look: Look, seen: _Seen, runtime: Runtime, left: float) -> Order | None:
-    """The order, or None if it cannot be read for the moment."""
-    seen.looks += 1
-    seen.failure = None
-    try:
-        seen.order = await look(left)
-    except CubiCasaError as exc:
-        if not (exc.transient or isinstance(exc, CallTimeoutError)):
-            raise
-        seen.failure = exc
-        return None
-    seen.at = runtime.utcnow()
-    return seen.order
 
 
 async def _ended(future: asyncio.Future[Any] | None) -> None:
@@ -175,17 +191,31 @@ class _Seen:
         sentence = (
             f"Order {wait.order_id} did not become {wanted} within {duration(wait.deadline)}: "
         )
+        looks = f"in {self.looks} {'look' if self.looks == 1 else 'looks'}."
         if self.order is None:
-            sentence += f"it could never be read in {self.looks} looks."
+            sentence += f"it could never be read {looks}"
         else:
-            status = self.order.status or "of no known status"
-            sentence += f"it was {status} when last seen, {self.at:%Y-%m-%d %H:%M:%S} UTC, in "
-            sentence += f"{self.looks} looks."
+            sentence += f"{self._last(self.order)}, {looks}"
         if self.failure is not None:
             sentence += f" The last look failed: {self.failure.message}"
         error = WaitTimeoutError(sentence)
         error.order, error.seen_at = self.order, self.at
         return error
+
+    def gone(self, wait: Wait, error: NotFoundError) -> NotFoundError:
+        """The error, which says of which order it is, and what was seen of it before."""
+        if self.order is None:
+            sentence = f"Order {wait.order_id} cannot be waited for. {error.message}"
+        else:
+            sentence = f"Order {wait.order_id} is gone: {self._last(self.order)}, and now the "
+            sentence += f"server says that there is none (status {error.status})."
+        told = copy(error)
+        told.args = (sentence,)
+        return told
+
+    def _last(self, order: Order) -> str:
+        status = order.status or "of no known status"
+        return f"it was {status} when last seen, {self.at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def duration(seconds: float) -> str:

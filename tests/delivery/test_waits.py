@@ -114,6 +114,56 @@ async def test_giving_up_says_what_was_last_seen(
     assert pickle.loads(pickle.dumps(error)).order == error.order  # noqa: S301 # our own bytes
 
 
+@pytest.mark.parametrize("deadline", [0.5, 4.0, 5.0, 8.0, 60.0])
+async def test_the_last_look_is_just_before_the_deadline(
+    sandbox: Sandbox, moments: VirtualTime, deadline: float
+) -> None:
+    order = sandbox.world.add_order(status="Pending")
+    late = deadline - min(1.0, deadline / 10) - 0.01
+    ready = (late, lambda: sandbox.world.set_status(order.id, "Ready"))
+    async with Production(moments, ready).client(sandbox) as client:
+        found = await client.orders.wait_until(
+            order.id, deadline=deadline, first_gap=0.2, longest_gap=3.0
+        )
+    assert found.status == "Ready"
+    assert late <= moments.now <= deadline
+
+
+async def test_a_short_wait_looks_at_its_end_and_once_only(
+    client: AsyncCubiCasa, sandbox: Sandbox, moments: VirtualTime
+) -> None:
+    order = sandbox.world.add_order(status="Pending")
+    with pytest.raises(WaitTimeoutError, match=r"within 4 s: it was Pending .* in 2 looks\."):
+        await client.orders.wait_until(order.id, deadline=4)
+    assert moments.slept == [pytest.approx(3.6)]
+
+
+async def test_a_deadline_of_0_is_for_one_look(
+    client: AsyncCubiCasa, sandbox: Sandbox, moments: VirtualTime
+) -> None:
+    order = sandbox.world.add_order(status="Pending")
+    with pytest.raises(WaitTimeoutError, match=r"in 1 look\."):
+        await client.orders.wait_until(order.id, deadline=0)
+    assert (await client.orders.wait_until(order.id, "Pending", deadline=0)).id == order.id
+    assert moments.slept == []
+
+
+async def test_an_order_that_is_deleted_meanwhile_is_said_to_be_gone(
+    sandbox: Sandbox, moments: VirtualTime
+) -> None:
+    order = sandbox.world.add_order(status="Pending")
+    gone = Fault("status", status=404, operation="orders.get")
+    async with Production(moments, (HOUR, lambda: sandbox.faults.add(gone))).client(
+        sandbox
+    ) as client:
+        with pytest.raises(NotFoundError) as caught:
+            await client.orders.wait_until(order.id)
+    error = caught.value
+    assert str(error).startswith(f"Order {order.id} is gone: it was Pending when last seen, 2026-")
+    assert "base URL" not in str(error)
+    assert (error.status, error.outcome, error.operation) == (404, Outcome.REFUSED, "orders.get")
+
+
 async def test_failures_that_pass_do_not_end_it(sandbox: Sandbox, moments: VirtualTime) -> None:
     order = sandbox.world.add_order(status="Pending")
     steps = [
@@ -150,7 +200,7 @@ async def test_a_pause_that_the_server_asks_for_is_kept(
 
 
 async def test_what_does_not_pass_ends_it(client: AsyncCubiCasa, sandbox: Sandbox) -> None:
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError, match=r"Order nowhere cannot be waited for\. .*check the id"):
         await client.orders.wait_until("nowhere")
     sandbox.faults.add(Fault("status", status=401))
     with pytest.raises(AuthenticationError):
@@ -162,7 +212,12 @@ async def test_what_does_not_pass_ends_it(client: AsyncCubiCasa, sandbox: Sandbo
     [
         ({"status": []}, "status"),
         ({"status": [""]}, "status"),
-        ({"deadline": 0}, "deadline"),
+        ({"deadline": -1}, "deadline"),
+        ({"deadline": float("nan")}, "deadline"),
+        ({"deadline": "5"}, "deadline"),
+        ({"deadline": None}, "deadline"),
+        ({"first_gap": "5"}, "first_gap"),
+        ({"longest_gap": None}, "longest_gap"),
         ({"first_gap": 0}, "deadline"),
         ({"first_gap": 10, "longest_gap": 5}, "deadline"),
         ({"order_id": "a b"}, "order_id"),
@@ -181,11 +236,11 @@ async def test_arguments_are_checked_before_anything_is_sent(
 class TestWaking:
     @pytest.fixture
     async def patient(self, sandbox: Sandbox) -> AsyncIterator[AsyncCubiCasa]:
-        """A client whose gaps would never end by themselves."""
+        """A client whose gaps would never end by themselves, but for the least between looks."""
 
         async def sleep(seconds: float) -> None:
-            del seconds
-            await asyncio.Event().wait()
+            if seconds > 2.0:
+                await asyncio.Event().wait()
 
         runtime = Runtime(sleep=sleep)
         async with AsyncCubiCasa(
@@ -231,6 +286,19 @@ class TestWaking:
         thread.start()
         assert (await waiting).status == "Ready"
         thread.join()
+
+    async def test_a_waker_that_never_rests_does_not_have_it_look_all_the_time(
+        self, client: AsyncCubiCasa, sandbox: Sandbox, moments: VirtualTime
+    ) -> None:
+        class Restless:
+            async def changed(self, order_id: str) -> None:
+                """Come back at once."""
+
+        order = sandbox.world.add_order(status="Pending")
+        with pytest.raises(WaitTimeoutError):
+            await client.orders.wait_until(order.id, deadline=60.0, waker=Restless())
+        assert moments.now <= 60.0
+        assert len(sandbox.ledger) <= 32
 
     async def test_a_waker_that_fails_does_not_end_it(
         self, client: AsyncCubiCasa, sandbox: Sandbox, moments: VirtualTime
