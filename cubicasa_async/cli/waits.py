@@ -8,9 +8,9 @@ import re
 import click
 
 from cubicasa_async.cli import output
-from cubicasa_async.cli.common import INCOMPLETE, Target, runs
+from cubicasa_async.cli.common import INCOMPLETE, Target, exit_code, runs
 from cubicasa_async.cli.options import json_option, statuses_option
-from cubicasa_async.errors import WaitTimeoutError
+from cubicasa_async.errors import NotFoundError, WaitTimeoutError
 from cubicasa_async.resources.order import Order
 
 _UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
@@ -49,8 +49,8 @@ async def wait(
 ) -> int:
     """Wait until orders are Ready, for hours if need be.
 
-    Ends with 0 when all are there, and with 1 if one was not in time. Failures that pass, as of the
-    network, do not end it.
+    Ends with 0 when all are there, with 1 if one was not in time, and with 3 if one does not exist;
+    the others are waited for nevertheless. Failures that pass, as of the network, do not end it.
 
     \b
     Examples:
@@ -58,15 +58,17 @@ async def wait(
       cubicasa orders wait ID ID --status Ready --status Fixing --deadline 6h
     """
     as_json = output.wants_json(as_json)
-    late = False
+    codes = {0}
 
     async def one(order_id: str) -> None:
-        nonlocal late
         try:
             order = await client.orders.wait_until(order_id, statuses, deadline=deadline)
         except WaitTimeoutError as exc:
-            late = True
+            codes.add(INCOMPLETE)
             _tell_late(order_id, exc, as_json=as_json)
+        except NotFoundError as exc:
+            codes.add(exit_code(exc))
+            _tell_missing(order_id, exc, as_json=as_json)
         else:
             _tell_there(order, as_json=as_json)
 
@@ -78,7 +80,7 @@ async def wait(
             for task in waits:
                 task.cancel()
             await asyncio.wait(waits)
-    return INCOMPLETE if late else 0
+    return max(codes)
 
 
 def _tell_there(order: Order, *, as_json: bool) -> None:
@@ -95,3 +97,10 @@ def _tell_late(order_id: str, error: WaitTimeoutError, *, as_json: bool) -> None
         output.json_line({**fields, "message": error.message})
     else:
         click.echo(error.message, err=True)
+
+
+def _tell_missing(order_id: str, error: NotFoundError, *, as_json: bool) -> None:
+    if as_json:
+        fields = {"type": "order", "outcome": "missing", "id": order_id, "status": None}
+        output.json_line({**fields, "message": error.message})
+    click.echo(f"Error: {error}", err=True)

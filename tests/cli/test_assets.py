@@ -236,10 +236,28 @@ class TestWait:
         assert (late["id"], late["status"]) == (ids[1], "Pending")
         assert "did not become Ready within 2 s: it was Pending" in late["message"]
 
-    async def test_one_that_does_not_exist_ends_it_with_3(self, sandbox: Sandbox) -> None:
-        pending = sandbox.world.add_order(status="Pending")
-        result = await run("orders", "wait", pending.id, "nowhere", environ=environment(sandbox))
+    async def test_ids_that_do_not_exist_are_said_and_the_others_waited_for(
+        self, sandbox: Sandbox
+    ) -> None:
+        ids = [sandbox.world.add_order(status=status).id for status in ("Ready", "Pending")]
+        arguments = ("orders", "wait", ids[0], "nowhere", ids[1], "elsewhere", "--deadline", "2s")
+        result = await run(*arguments, environ=environment(sandbox))
         assert result.code == 3
+        assert {row["id"]: row["outcome"] for row in result.json} == {
+            ids[0]: "there",
+            "nowhere": "missing",
+            ids[1]: "late",
+            "elsewhere": "missing",
+        }
+        assert result.err.count("Error: Order ") == 2
+        assert "Error: Order nowhere cannot be waited for." in result.err
+
+    async def test_a_key_that_is_refused_ends_it_at_once(self, sandbox: Sandbox) -> None:
+        ids = [sandbox.world.add_order(status="Pending").id for _ in range(3)]
+        variables = {**environment(sandbox), "CUBICASA_API_KEY": "wrong"}
+        result = await run("orders", "wait", *ids, environ=variables)
+        assert (result.code, result.out) == (3, "")
+        assert result.err.count("Error:") == 1
 
     @pytest.mark.parametrize("time", ["soon", "0s", "-1h", "6 weeks"])
     async def test_a_time_that_is_none_ends_it_with_2(self, time: str, sandbox: Sandbox) -> None:
