@@ -7,6 +7,7 @@ be stored with 4xx.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -25,6 +26,7 @@ _LOGGER: Final = logging.getLogger("cubicasa_async.delivery")
 _LOGGER.addHandler(logging.NullHandler())
 
 _LARGEST: Final = 64 * 1024
+PATIENCE: Final = 10.0
 
 Verifier = Callable[[Mapping[str, str], bytes], bool | Awaitable[bool]]
 """Takes the headers by lower-case name and the body; says whether the call is genuine."""
@@ -66,6 +68,7 @@ class Reply:
 
 
 UNREADABLE: Final = Reply(400, "The body could not be read.")
+_NOT_STORED: Final = Reply(503, "The event could not be stored. Try again.", {"Retry-After": "30"})
 
 
 class Receiver:
@@ -84,9 +87,12 @@ class Receiver:
             something else that checks who calls.
         largest: How many bytes a body may have.
         verify: Says whether a call is genuine, by its headers and body.
+        patience: Seconds after which a call is answered with 503 although its event is still being
+            stored, as into a database that somebody holds locked. How long the vendor waits for an
+            answer is not documented.
 
     Raises:
-        ConfigError: `largest` is not positive.
+        ConfigError: `largest` or `patience` is not positive.
     """
 
     def __init__(
@@ -96,10 +102,13 @@ class Receiver:
         *,
         largest: int = _LARGEST,
         verify: Verifier | None = None,
+        patience: float = PATIENCE,
     ) -> None:
-        if largest < 1:
-            raise ConfigError("largest must be 1 byte or more.")
+        if largest < 1 or not patience > 0:
+            raise ConfigError("largest must be 1 byte or more, and patience above 0 seconds.")
         self.largest: int = largest
+        self._patience = patience
+        self._keeping: set[asyncio.Task[Reply]] = set()
         self._store = store
         self._secrets = secrets
         self._verify = verify
@@ -138,6 +147,17 @@ class Receiver:
         if (unread := _unread(named, body)) is not None:
             _LOGGER.warning("A webhook's body could not be read: %s", unread.text)
             return unread
+        keeping = asyncio.create_task(self._checked_and_kept(named, body))
+        self._keeping.add(keeping)
+        keeping.add_done_callback(self._keeping.discard)
+        await asyncio.wait({keeping}, timeout=self._patience)
+        if keeping.done():
+            return keeping.result()
+        # It goes on: a statement that is cancelled would be waited for all the same.
+        _LOGGER.error("A webhook's event could not be stored within %g s.", self._patience)
+        return _NOT_STORED
+
+    async def _checked_and_kept(self, named: Mapping[str, str], body: bytes) -> Reply:
         try:
             if self._verify is not None:
                 verdict = self._verify(named, body)
@@ -148,7 +168,7 @@ class Receiver:
             # The words of foreign errors may repeat the call, so only their class is told.
             reason = exc.message if isinstance(exc, CubiCasaError) else type(exc).__name__
             _LOGGER.error("A webhook's event could not be stored: %s", reason)  # noqa: TRY400 # a traceback may repeat it, too
-        return Reply(503, "The event could not be stored. Try again.", {"Retry-After": "30"})
+        return _NOT_STORED
 
     async def _keep(self, body: bytes) -> Reply:
         try:

@@ -32,7 +32,14 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from cubicasa_async.core.extras import from_extra
 from cubicasa_async.delivery.events import Event
-from cubicasa_async.delivery.receiver import UNREADABLE, Headers, Receiver, Reply, Verifier
+from cubicasa_async.delivery.receiver import (
+    PATIENCE,
+    UNREADABLE,
+    Headers,
+    Receiver,
+    Reply,
+    Verifier,
+)
 from cubicasa_async.delivery.registration import WebhookSecrets
 from cubicasa_async.sync.portal import Portal
 
@@ -63,9 +70,12 @@ class WebhookReceiver:
         secrets: What the path has to end with; None answers to any path.
         largest: How many bytes a body may have.
         verify: Says whether a call is genuine, by its headers and body.
+        patience: Seconds after which a call is answered with 503 although its event is still being
+            stored.
 
     Raises:
-        ConfigError: The target or `largest` cannot be used, or an extra is not installed.
+        ConfigError: The target, `largest` or `patience` cannot be used, or an extra is not
+            installed.
     """
 
     def __init__(
@@ -75,9 +85,10 @@ class WebhookReceiver:
         *,
         largest: int = 64 * 1024,
         verify: Verifier | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         inbox = _LateInbox(target)
-        self._receiver = Receiver(inbox, secrets, largest=largest, verify=verify)
+        self._receiver = Receiver(inbox, secrets, largest=largest, verify=verify, patience=patience)
         self._portal = Portal(inbox)
 
     def receive(self, method: str, path: str, headers: Headers, body: bytes | Readable) -> Reply:

@@ -4,8 +4,9 @@ import asyncio
 import gzip
 import json
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,20 @@ async def test_no_secret_means_that_somebody_else_checks_who_calls() -> None:
 def test_a_bound_that_lets_nothing_in_is_refused() -> None:
     with pytest.raises(ConfigError):
         Receiver(Shelf(), SECRETS, largest=0)
+    with pytest.raises(ConfigError):
+        Receiver(Shelf(), SECRETS, patience=0)
+
+
+async def test_who_calls_is_not_kept_waiting_for_a_store_that_is_held_up(tmp_path: Path) -> None:
+    place = tmp_path / "inbox.db"
+    async with Inbox(place) as inbox:
+        receiver = Receiver(inbox, SECRETS, patience=0.05)
+        with closing(sqlite3.connect(place, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert (await receiver.receive("POST", PATH, {}, BODY)).status == 503
+            other.execute("ROLLBACK")
+            count = "SELECT count(*) FROM webhook_events"
+            await until(lambda: other.execute(count).fetchone() == (1,))  # what was begun goes on
 
 
 async def test_the_secret_never_shows_itself(caplog: pytest.LogCaptureFixture) -> None:
