@@ -27,6 +27,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 _MOST_NAMED = 10
+_OF_A_JOURNAL = ("", "-wal", "-shm", ".lock")
 _FILE = (
     click.argument("file", type=click.Path(path_type=Path)),
     click.option(
@@ -211,8 +212,9 @@ async def _run(target: Target, source: Source, job: _Job, place: str, *, as_json
 
 
 async def _dry_run(target: Target, source: Source, job: _Job, place: str, *, as_json: bool) -> int:
-    journal = Path(place) if "://" not in place and (job.update or job.prune) else None
-    rejected = _rejected(source, job, journal) if job.rejected else None
+    own_file = Path(place) if "://" not in place else None
+    journal = own_file if job.update or job.prune else None
+    rejected = _rejected(source, job, own_file) if job.rejected else None
     report = Report(
         await dry_runs.count(source),
         as_json=as_json,
@@ -232,7 +234,8 @@ async def _dry_run(target: Target, source: Source, job: _Job, place: str, *, as_
 
 def _rejected(source: Source, job: _Job, journal: Path | None) -> RejectedRows:
     place = job.rejected or source.path.with_name(f"{source.path.name}.rejected.csv")
-    return RejectedRows(place, source, *([journal] if journal else []))
+    files = [Path(f"{journal}{ending}") for ending in _OF_A_JOURNAL] if journal else []
+    return RejectedRows(place, source, *files)
 
 
 def _may_delete(gone: int, *, yes: bool) -> bool:

@@ -76,9 +76,11 @@ class Report:
             except asyncio.CancelledError:
                 if stop is None or not stop.at_once:
                     raise
-        self._sum_up()
-        if stopped is not None:
-            raise stopped
+        unwritten = self._sum_up()
+        if stopped is not None and unwritten is not None:
+            self._say(str(unwritten))
+        if error := stopped or unwritten:
+            raise error
         if stop is not None and stop.is_set():
             self._console.print("Interrupted. Run the same command again; it goes on from here.")
             return INTERRUPTED
@@ -101,13 +103,14 @@ class Report:
         """How many rows have an outcome. A draft without a row counts for none."""
         return self._counts.total() - sum(self._counts[cls.kind] for cls in WITHOUT_ROW)
 
-    def _sum_up(self) -> None:
-        earlier = None
+    def _sum_up(self) -> ConfigError | None:
+        """Say what became of the rows; gives what hindered writing down the rejected ones."""
+        earlier = unwritten = None
         if self._rejected is not None:
             try:
                 earlier = self._rejected.finish()
             except OSError as exc:
-                raise _unwritable(self._rejected, exc) from None
+                unwritten = _unwritable(self._rejected, exc)
         unreached = max(0, self._rows - self._of_rows())
         if self._as_json:
             summary = {"type": "summary", "rows": self._rows, "outcomes": dict(self._counts)}
@@ -123,9 +126,11 @@ class Report:
             place = output.shown_path(self._rejected.path)
             self._say(f"Rejected rows: {place}. Correct them there, and import that file.")
         if earlier is not None:
-            self._say(f"The file of rejected rows that was there before is {earlier.name} now.")
+            place = output.shown_path(earlier)
+            self._say(f"The file of rejected rows that was there before is {place} now.")
         if self._journal is not None:
             self._say(f"Journal: {self._journal}")
+        return unwritten
 
     def _say(self, text: str) -> None:
         self._console.print(text, soft_wrap=True, markup=False, highlight=False)
@@ -133,6 +138,6 @@ class Report:
 
 def _unwritable(rejected: RejectedRows, exc: OSError) -> ConfigError:
     return ConfigError(
-        f"Rejected rows cannot be written to {rejected.path}: {exc.strerror}. Name another file "
-        "with --rejected, or leave it out with --no-rejected."
+        f"Rejected rows cannot be written to {rejected.path}: {exc.strerror}. What was there "
+        "before is kept. Name another file with --rejected, or leave it out with --no-rejected."
     )

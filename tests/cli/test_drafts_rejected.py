@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import stat
 from pathlib import Path
 
 import attrs
@@ -18,6 +20,13 @@ GOOD = "R-1,1 Main Street,Springfield,United States,a@example.com,39.78"
 BAD = "R-2,2 Main Street,Springfield,United States,nobody,39.78"
 WORSE = "R-3,,Springfield,United States,a@example.com,north"
 CREATE = "drafts.create"
+LIMITED = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+from cubicasa_async.cli import main
+main()
+"""
 
 
 @attrs.frozen
@@ -142,6 +151,80 @@ async def test_the_input_is_never_replaced(desk: Desk) -> None:
         assert result.code == 2
         assert "Rejected rows must not replace" in result.err
     assert not len(desk.sandbox.ledger)
+
+
+@pytest.mark.parametrize("ending", ["-wal", "-shm", ".lock", ""])
+async def test_the_journal_and_what_belongs_to_it_are_never_replaced(
+    desk: Desk, ending: str
+) -> None:
+    desk.write(HEADER, BAD)
+    for more in ((), ("--dry-run",)):
+        result = await desk.imports("rows.csv", "--rejected", f"rows.csv.journal{ending}", *more)
+        assert result.code == 2
+        assert f"Rejected rows must not replace rows.csv.journal{ending}." in result.err
+    assert desk.files == {"rows.csv"}
+
+
+async def test_a_file_that_would_be_written_first_is_not_the_input(desk: Desk) -> None:
+    desk.write(HEADER, BAD, name="rows.part")
+    result = await desk.imports("rows.part", "--rejected", "rows")
+    assert "Rejected rows must not replace rows.part." in result.err
+    assert BAD in desk.rejected("rows.part")
+
+
+async def test_a_pipe_is_refused_before_anything_is_sent(desk: Desk) -> None:
+    desk.write(HEADER, GOOD, BAD)
+    os.mkfifo(desk.directory / "pipe")
+    result = await desk.imports("rows.csv", "--rejected", "pipe")
+    assert result.code == 2
+    assert "written to pipe: it is no regular file. Name another" in result.err
+    assert stat.S_ISFIFO((desk.directory / "pipe").stat().st_mode)
+    assert not len(desk.sandbox.ledger)
+
+
+async def test_where_a_symbolic_link_points_to_is_replaced_and_the_link_stays(desk: Desk) -> None:
+    desk.write(HEADER, BAD)
+    (desk.directory / "shared").mkdir()
+    desk.write("old", name="shared/faulty.csv")
+    (desk.directory / "link.csv").symlink_to("shared/faulty.csv")
+    result = await desk.imports("rows.csv", "--rejected", "link.csv")
+    assert (desk.directory / "link.csv").is_symlink()
+    assert "nobody" in desk.rejected("shared/faulty.csv")
+    assert desk.rejected("shared/faulty.csv.bak") == "old"
+    assert "that was there before is shared/faulty.csv.bak now" in result.err
+
+
+async def test_what_somebody_worked_on_is_never_overwritten(desk: Desk) -> None:
+    desk.write(HEADER, GOOD, BAD)
+    for work in ("first", "second", "third"):
+        await desk.imports()
+        desk.write(work, name="rows.csv.rejected.csv")
+    desk.write(HEADER, GOOD)
+    result = await desk.imports()
+    assert [desk.rejected(f"rows.csv.rejected.csv.bak{n}") for n in ("", 2, 3)] == [
+        "first", "second", "third",
+    ]  # fmt: skip
+    assert "that was there before is rows.csv.rejected.csv.bak3 now" in result.err
+
+
+async def test_where_the_disk_is_full_there_is_no_part_and_what_was_there_stays(
+    desk: Desk,
+) -> None:
+    bad = [f"{BAD.replace('R-2', f'R-{number}')},{'x' * 1000}" for number in range(2, 300)]
+    desk.write(f"{HEADER},remarks of the owner", *bad)
+    desk.write("earlier", name="rows.csv.rejected.csv")
+    result = await run(
+        *("drafts", "import", "rows.csv"),
+        program=("-c", LIMITED),
+        environ=environment(desk.sandbox),
+        cwd=desk.directory,
+    )
+    assert result.code == 2
+    assert "cannot be written to rows.csv.rejected.csv: File too large." in result.err
+    assert "What was there before is kept." in result.err
+    assert "Correct them there" not in result.err
+    assert desk.files == {"rows.csv", "rows.csv.journal", "rows.csv.rejected.csv"}
+    assert desk.rejected() == "earlier"
 
 
 async def test_where_it_is_written_may_be_said_and_left_out(desk: Desk) -> None:
