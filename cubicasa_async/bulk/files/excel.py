@@ -19,7 +19,7 @@ from cubicasa_async.bulk.files.damage import AS_TEXT
 from cubicasa_async.bulk.files.typed_cells import Faulty, as_text
 from cubicasa_async.bulk.files.typed_table import Reading, Records, TypedTable
 from cubicasa_async.core.extras import from_extra
-from cubicasa_async.errors import InvalidInputError
+from cubicasa_async.errors import CubiCasaError, InvalidInputError
 
 _CHUNK: Final = 1 << 20
 _OVERLAP: Final = 1 << 13
@@ -33,9 +33,9 @@ _ZEROS: Final = re.compile(r"(?:\[\$-[0-9A-Fa-f]+\])?(0+)(?:\\?-(0+))?")
 _SHOWS_MORE: Final = re.compile(r'"[^"]*[^\W_][^"]*"|\\\w|0[^;.]*0')
 _FRACTION: Final = re.compile(r"\.[0#?]+|E[+-][0#?]+|#,##0")
 _ESCAPED: Final = re.compile("_x([0-9A-Fa-f]{4})_")
-_BROKEN: Final = (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile, SyntaxError)
 _EXACT: Final = 10**15
 _MOST_COLUMNS: Final = 1000
+_MOST_ROWS: Final = 1 << 20
 _MERGED_ABOVE: Final = (
     "the cell is merged with one above, and it is not clear whether it has the same value; take "
     "the merging off"
@@ -118,24 +118,46 @@ def _header(cells: Sequence[object]) -> tuple[str, ...]:
 
 
 @contextmanager
+def _refusing(what: str, *, tell: bool = True) -> Generator[None]:
+    """Say `what` of whatever is raised over a file that is not as it should be.
+
+    openpyxl and zipfile have no common error for that: flipped bits of a workbook come out as
+    nearly any exception there is.
+    """
+    try:
+        yield
+    except (CubiCasaError, MemoryError):
+        raise
+    except Exception as exc:
+        raise InvalidInputError(
+            f"{what}: {str(exc) or type(exc).__name__}" if tell else what
+        ) from exc
+
+
+@contextmanager
 def _workbook(path: Path, *, formulas: bool = False) -> Generator[Any]:
+    """An open workbook. What is raised while it is used is refused as damage."""
     openpyxl: Any = importlib.import_module("openpyxl")
     with ExitStack() as opened:
-        try:
+        refusal = (
+            f"{path.name}: this cannot be read as an Excel workbook (.xlsx). If it is an "
+            "old one (.xls) or has a password, save it anew as .xlsx without one; if it "
+            "should be one, it is damaged"
+        )
+        with _refusing(refusal, tell=False):
             file = opened.enter_context(path.open("rb"))  # openpyxl leaves what it refuses open
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of parts of a workbook that are not read here
                 book = openpyxl.load_workbook(
                     file, read_only=True, data_only=not formulas, keep_links=False
                 )
-        except _BROKEN as exc:
-            raise InvalidInputError(
-                f"{path.name}: this cannot be read as an Excel workbook (.xlsx). If it is an "
-                "old one (.xls) or has a password, save it anew as .xlsx without one; if it "
-                "should be one, it is damaged"
-            ) from exc
         opened.callback(book.close)
-        yield book
+        with _refusing(_damaged(path)):
+            yield book
+
+
+def _damaged(path: Path) -> str:
+    return f"{path.name}: the workbook is damaged"
 
 
 def _chosen(book: Any, source: str, asked: str | None) -> str:
@@ -160,15 +182,16 @@ def _chosen(book: Any, source: str, asked: str | None) -> str:
 
 def _oddities(path: Path, place: str) -> _Oddities:
     without_value, merged, before = False, set[_Area](), b""
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open(place.removeprefix("/")) as sheet:
-            while chunk := sheet.read(_CHUNK):
-                text = before + chunk
-                without_value = without_value or _NO_VALUE.search(text) is not None
-                merged.update(_Area.of(*found) for found in _MERGED.findall(text))
-                before = text[-_OVERLAP:]
-    except _BROKEN as exc:
-        raise InvalidInputError(f"{path.name}: the workbook is damaged: {exc}") from exc
+    with (
+        _refusing(_damaged(path)),
+        zipfile.ZipFile(path) as archive,
+        archive.open(place.removeprefix("/")) as sheet,
+    ):
+        while chunk := sheet.read(_CHUNK):
+            text = before + chunk
+            without_value = without_value or _NO_VALUE.search(text) is not None
+            merged.update(_Area.of(*found) for found in _MERGED.findall(text))
+            before = text[-_OVERLAP:]
     tall = [area for area in merged if area.top < area.bottom]
     return _Oddities(without_value, tuple(sorted(tall, key=lambda area: area.top)))
 
@@ -176,28 +199,33 @@ def _oddities(path: Path, place: str) -> _Oddities:
 def _rows(path: Path, sheet: str, oddities: _Oddities) -> Records:
     """The rows that are not blank, with their numbers; the first is the header."""
     later, open_areas = list(reversed(oddities.merged)), list[_Area]()
+    with closing(_values(path, sheet, formulas=oddities.without_value)) as rows:
+        for number, values in enumerate(rows, start=1):
+            while later and later[-1].top < number:
+                open_areas.append(later.pop())
+            open_areas = [area for area in open_areas if area.bottom >= number]
+            if not is_blank([as_text(value) for value in values]):
+                yield number, _trimmed(_spoilt(values, open_areas))
+
+
+def _values(path: Path, sheet: str, *, formulas: bool) -> Generator[list[object]]:
+    """The values of each row, from the first; `formulas` says whether some may not be stored."""
     with ExitStack() as files:
         cells_of = _cells(files.enter_context(_workbook(path))[sheet])
         formulas_of: Iterator[Sequence[Any]] = iter(())
-        if oddities.without_value:
+        if formulas:
             formulas_of = _cells(files.enter_context(_workbook(path, formulas=True))[sheet])
-        try:
-            for number, cells in enumerate(cells_of, start=1):
-                formulas = next(formulas_of, ())
-                while later and later[-1].top < number:
-                    open_areas.append(later.pop())
-                open_areas = [area for area in open_areas if area.bottom >= number]
-                values = [_value(*pair) for pair in itertools.zip_longest(cells, formulas)]
-                if not is_blank([as_text(value) for value in values]):
-                    yield number, _trimmed(_spoilt(values, open_areas))
-        except _BROKEN as exc:
-            raise InvalidInputError(f"{path.name}: the sheet {sheet!r} is damaged: {exc}") from exc
+        for cells in cells_of:
+            pairs = itertools.zip_longest(cells, next(formulas_of, ()))
+            yield [_value(*pair) for pair in pairs]
 
 
 def _cells(sheet: Any) -> Iterator[Sequence[Any]]:
     sheet.reset_dimensions()  # what a file says of its size need not be so
-    rows: Iterator[Sequence[Any]] = sheet.iter_rows()
-    return rows
+    for number, cells in enumerate(sheet.iter_rows(), start=1):
+        if number > _MOST_ROWS:  # openpyxl makes all rows that a number leaves out
+            raise ValueError(f"the sheet {sheet.title!r} has a row behind the {_MOST_ROWS}th")
+        yield cells
 
 
 def _says_something(cells: Sequence[Any]) -> bool:

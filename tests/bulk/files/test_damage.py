@@ -6,6 +6,9 @@ import csv
 import importlib
 import json
 import os
+import random
+import zipfile
+from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,7 @@ pa: Any = importlib.import_module("pyarrow")
 pq: Any = importlib.import_module("pyarrow.parquet")
 
 NAMES = ("listing_id", "street", "suite", "city", "zip", "country", "agent_email", "notes")
+SHEET = "xl/worksheets/sheet1.xml"
 GOOD = ("L-1", "1 Main Street", "4B", "Springfield", "62701", "United States", "a@b.example", "")
 
 
@@ -122,6 +126,56 @@ class TestWorkbooks:
         [row] = open_source(path).rows()
         assert row.values["info"] == "one\ntwo _x000D_"
         assert "damaged" in str(row.problems)  # of the street, whose character is lost
+
+    def with_part(self, path: Path, part: str, change: Callable[[bytes], bytes]) -> None:
+        """Write a workbook again with one of its parts changed."""
+        with zipfile.ZipFile(path) as old:
+            parts = {name: old.read(name) for name in old.namelist()}
+        changed = change(parts[part])
+        assert changed != parts[part]
+        with zipfile.ZipFile(path, "w") as new:
+            for name, content in (parts | {part: changed}).items():
+                new.writestr(name, content)
+
+    @pytest.mark.parametrize("asked", [None, "Sheet"])
+    @pytest.mark.parametrize(
+        ("was", "is_", "says"),
+        [
+            (b'r="A1"', b'r="."', "the workbook is damaged: "),
+            (b'<row r="2"', b'<row r="1000000000"', "a row behind the 1048576th"),
+        ],
+    )
+    def test_places_that_there_cannot_be_are_damage(
+        self, path: Path, asked: str | None, was: bytes, is_: bytes, says: str
+    ) -> None:
+        workbook(path, list(NAMES), with_())
+        self.with_part(path, SHEET, lambda content: content.replace(was, is_))
+        assert says in refusal(path, sheet=asked)
+
+    def test_a_style_that_there_is_not_is_damage(self, path: Path) -> None:
+        workbook(path, list(NAMES), with_(suite=12))
+        self.with_part(path, SHEET, lambda old: old.replace(b'r="C2"', b'r="C2" s="999"'))
+        assert "the workbook is damaged" in refusal(path)
+
+    def test_a_sheet_for_a_chart_without_one_is_refused(self, path: Path) -> None:
+        book = workbook(path, list(NAMES), with_())
+        book.create_chartsheet("Chart")
+        book.save(path)
+        assert "cannot be read as an Excel workbook" in refusal(path)
+
+    def test_bits_that_were_flipped_make_rows_or_a_refusal(self, path: Path) -> None:
+        workbook(path, list(NAMES), *(with_(listing_id=f"L-{n}", zip=n) for n in range(20)))
+        whole, chance, refused = path.read_bytes(), random.Random(5), 0
+        for _ in range(80):
+            content = bytearray(whole)
+            for _ in range(chance.choice([1, 1, 3])):
+                content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+            path.write_bytes(content)
+            try:
+                open_source(path).check()
+            except InvalidInputError:
+                refused += 1
+        assert 10 < refused < 80
 
 
 class TestParquet:
