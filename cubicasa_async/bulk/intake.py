@@ -61,13 +61,15 @@ def check_row(row: Row, *, derive_keys: bool = False) -> Checked | Rejected:
     external_id = row.values.get("external_id")
     shown = external_id if isinstance(external_id, str) else None
     faults = list(row.problems)
+    unread = {fault.field for fault in faults}
+    if "" in unread:  # the record as a whole does not fit, so nothing can be said of its fields
+        return Rejected(line=row.line, key=shown, field_errors=row.problems, cells=row.cells)
     draft: DraftRequest | None = None
     try:
         draft = checks.build(DraftRequest, row.values, what="The row")
     except InvalidInputError as exc:
-        unread = {fault.field for fault in faults}
         faults += [fault for fault in exc.field_errors if fault.field not in unread]
-    if not external_id and not derive_keys:
+    if not external_id and not derive_keys and "external_id" not in unread:
         reason = (
             "is missing, so its draft could not be found again; give one, or have it derived from "
             "the address (--derive-key)"

@@ -11,17 +11,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
-from cubicasa_async.bulk.files.columns import REASON
+from cubicasa_async.bulk.files.columns import REASON, REQUIRED
+from cubicasa_async.bulk.files.damage import marked
 from cubicasa_async.bulk.files.sources import Source
 from cubicasa_async.bulk.outcomes import Rejected
 from cubicasa_async.errors import ConfigError
 
+_KEY: Final = "external_id"
 _PART: Final = ".part"
 _EARLIER: Final = ".bak"
 
 
 class RejectedRows:
     """Writes rejected rows as CSV, in the input's own columns with a column `reason` behind them.
+
+    A row that is refused for its external_id, as an earlier line has the same one, could pass when
+    it comes alone, and would be taken for what is there already. So that cell is marked as one to
+    be written anew.
 
     A CSV input's delimiter and encoding are kept, so that the same options read it again; it is
     UTF-8 with a mark and has commas for inputs of another kind. The file comes into being at the
@@ -67,7 +73,7 @@ class RejectedRows:
         """
         if outcome.cells:
             with self._whole_or_not_at_all():
-                self._write(outcome.cells, outcome.message)
+                self._write(*self._refused_alone(outcome))
         else:  # it was sent again from the journal, which does not have it as it stood
             self._later[outcome.line] = outcome.message
 
@@ -93,6 +99,20 @@ class RejectedRows:
             else:
                 self._part.unlink(missing_ok=True)  # of a run that was killed
             return self._put_in_place()
+
+    def _refused_alone(self, outcome: Rejected) -> tuple[Mapping[str, str], str]:
+        """A row's cells and the reason, such that the row is refused without the others too."""
+        cells, reason = outcome.cells, outcome.message
+        faulty = {fault.field for fault in outcome.field_errors}
+        if outcome.sent or outcome.key is None or _KEY not in faulty:
+            return cells, reason
+        # A key that was derived has no cell; it comes from the address.
+        of_field = {ours: theirs for theirs, ours in self._source.columns.mapped.items()}
+        name = next((of_field[field] for field in (_KEY, *REQUIRED) if field in of_field), None)
+        if name is None or (text := cells.get(name)) is None:
+            return cells, reason
+        advice = f"Give the row an external_id of its own, and write {name!r} anew"
+        return {**cells, name: marked(text, self._encoding)}, f"{reason}. {advice}"
 
     def _put_in_place(self) -> Path | None:
         earlier = None

@@ -227,6 +227,52 @@ async def test_where_the_disk_is_full_there_is_no_part_and_what_was_there_stays(
     assert desk.rejected() == "earlier"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+@pytest.mark.parametrize("dry", [(), ("--dry-run", "--rejected", "rows.csv.rejected.csv")])
+async def test_a_row_with_the_key_of_another_is_refused_until_it_has_one_of_its_own(
+    desk: Desk, encoding: str, dry: tuple[str, ...]
+) -> None:
+    asked = () if encoding == "utf-8" else ("--encoding", encoding)
+    other = GOOD.replace("1 Main Street", "99 \u00d6sterg\u00e5rd")
+    desk.write(HEADER, GOOD, other, encoding=encoding)
+    await desk.imports("rows.csv", *asked, *dry)
+    await desk.imports("rows.csv", *asked, "--no-rejected")
+    written = desk.rejected(encoding=encoding if asked else "utf-8-sig")
+    [_, row] = list(csv.reader(written.splitlines()))
+    assert row[0] != "R-1"
+    assert row[6] == (
+        "external_id: line 2 has the same one but says something else. "
+        "Give the row an external_id of its own, and write 'ref' anew"
+    )
+    for name in ("rows.csv", "rows.csv.rejected.csv"):  # what is left of it is refused as well
+        again = await desk.imports(f"{name}.rejected.csv", *asked)
+        assert (again.code, again.summary["outcomes"]) == (1, {"rejected": 1})
+        assert "column 'ref': 'R-1': it could not be used as it stood" in again.rows[0]["message"]
+        assert "is missing" not in again.rows[0]["message"]
+    desk.write(*written.replace(row[0], "R-9").splitlines(), name="new.csv", encoding=encoding)
+    assert (await desk.imports("new.csv", *asked)).summary["outcomes"] == {"created": 1}
+    assert made(desk.sandbox) == {"R-1": 1, "R-9": 1}
+
+
+async def test_a_row_whose_derived_key_is_that_of_another_is_refused_until_it_is_changed(
+    desk: Desk,
+) -> None:
+    header, good = f"{HEADER},notes".removeprefix("ref,"), GOOD.removeprefix("R-1,")
+    desk.write(header, f"{good},one", f"{good},another")
+    await desk.imports("rows.csv", "--derive-key")
+    again = await desk.imports("rows.csv.rejected.csv", "--derive-key")
+    assert again.summary["outcomes"] == {"rejected": 1}
+    assert "column 'street': '1 Main Street': it could not" in again.rows[0]["message"]
+
+
+async def test_of_a_record_with_too_many_cells_nothing_else_is_said(desk: Desk) -> None:
+    desk.write(HEADER, f"{GOOD},more")
+    result = await desk.imports()
+    assert result.rows[0]["message"] == (
+        "the record has 7 cells but the header has 6; a cell with the delimiter in it needs quotes"
+    )
+
+
 async def test_where_it_is_written_may_be_said_and_left_out(desk: Desk) -> None:
     desk.write(HEADER, BAD)
     await desk.imports("rows.csv", "--no-rejected")

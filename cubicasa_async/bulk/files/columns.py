@@ -15,7 +15,7 @@ from typing import Final, cast
 
 import attrs
 
-from cubicasa_async.bulk.files.damage import UNREADABLE, damage_of, damaged, shortened
+from cubicasa_async.bulk.files.damage import damage_of, damaged, shortened, unmarked
 from cubicasa_async.bulk.files.postal_codes import spoilt
 from cubicasa_async.bulk.rows import Row
 from cubicasa_async.errors import FieldError, InvalidInputError
@@ -289,9 +289,9 @@ class Columns:
             except ValueError as error:
                 value, reason = None, str(error)
             if reason:
-                text = text.removeprefix(UNREADABLE)
                 values.pop(ours, None)
-                problems.append(FieldError(ours, f"column {theirs!r}: {shown(text)}: {reason}"))
+                found = shown(unmarked(text))
+                problems.append(FieldError(ours, f"column {theirs!r}: {found}: {reason}"))
             elif value is not None:
                 values[ours] = value
         if reason := spoilt(values.get("country"), values.get("postal_code")):

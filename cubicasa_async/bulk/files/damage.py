@@ -11,6 +11,9 @@ UNREADABLE: Final = "\ufffd "
 So that such a row is rejected again as long as nobody has corrected it.
 """
 
+UNREADABLE_ELSEWHERE: Final = "#?"
+"""The same, in encodings that do not have the letter."""
+
 # U+FFFD, lone surrogates, and control characters other than tab and line breaks.
 _LOST: Final = re.compile("[\ufffd\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _ERRORS: Final = frozenset(
@@ -25,10 +28,25 @@ def damaged(text: str) -> bool:
     return _LOST.search(text) is not None
 
 
+def marked(text: str, encoding: str) -> str:
+    """A cell's text with the mark before it; once is enough."""
+    try:
+        UNREADABLE.encode(encoding)
+    except UnicodeEncodeError:
+        return UNREADABLE_ELSEWHERE + unmarked(text)
+    return UNREADABLE + unmarked(text)
+
+
+def unmarked(text: str) -> str:
+    """A cell's text without the mark, if it has one."""
+    return text.removeprefix(UNREADABLE).removeprefix(UNREADABLE_ELSEWHERE)
+
+
 def damage_of(text: str) -> str:
     """Why a cell's text cannot be what was meant; empty if nothing speaks against it."""
-    if text.startswith(UNREADABLE):
-        return f"it could not be read where it comes from; write it anew, without {UNREADABLE!r}"
+    if text != (written := unmarked(text)):
+        mark = text.removesuffix(written)
+        return f"it could not be used as it stood; write it anew, without {mark!r}"
     if damaged(text):
         return "the text was damaged before it came here"
     plain = text.strip()

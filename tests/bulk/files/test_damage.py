@@ -61,6 +61,7 @@ class TestText:
             ("MÃ¡laga", "perhaps it was 'Málaga'"),
             ("StraÃŸe 1", "perhaps it was 'Straße 1'"),
             (f"{UNREADABLE}=A2", "write it anew"),
+            ("#?A2", "write it anew, without"),
         ],
     )
     def test_what_was_spoilt_is_refused(self, text: str, says: str) -> None:
@@ -311,5 +312,5 @@ def test_cells_written_down_as_they_look_would_be_taken_for_what_was_meant(tmp_p
 
 def test_every_field_refuses_what_is_marked() -> None:
     for field in FIELDS:
-        with pytest.raises(ValueError, match="could not be read where it comes from"):
+        with pytest.raises(ValueError, match="could not be used as it stood"):
             read_cell(field, UNREADABLE + as_text(1))
