@@ -123,10 +123,64 @@ def test_places_count() -> None:
             "1 A St, Albany, New York 12207",
             {"street": "1 A St", "city": "Albany", "state": "New York", "postal_code": "12207"},
         ),
+        ("1 A St, Apt 2", {"street": "1 A St", "suite": "Apt 2"}),
     ],
 )
 def test_an_address_on_one_line_is_taken_apart(line: str, expected: dict[str, str]) -> None:
     assert address_of_line(line) == Address(**expected)  # type: ignore[arg-type] # texts
+
+
+@pytest.mark.parametrize(
+    ("town", "city", "state", "code"),
+    [
+        ("06108 Halle", "Halle", None, "06108"),
+        ("Halle 06108", "Halle", None, "06108"),
+        ("Halle, 06108", "Halle", None, "06108"),
+        ("06108, Halle", "Halle", None, "06108"),
+        ("Neustadt, D-06108 Halle", "Halle", None, "D-06108"),
+        ("06108 Halle, Sachsen-Anhalt", "Halle", "Sachsen-Anhalt", "06108"),
+        ("75002 Paris, France", "Paris", None, "75002"),
+        ("1010 Wien", "Wien", None, "1010"),
+        ("9000 St. Gallen", "St. Gallen", None, "9000"),
+        ("2300 LA CHAUX-DE-FONDS", "LA CHAUX-DE-FONDS", None, "2300"),
+        ("1012 AB Amsterdam", "Amsterdam", None, "1012 AB"),
+        ("110 00 Praha 1", "Praha 1", None, "110 00"),
+        ("00-950 Warszawa", "Warszawa", None, "00-950"),
+        ("SW1A 1AA London", "London", None, "SW1A 1AA"),
+        ("London SW1A 1AA", "London", None, "SW1A 1AA"),
+        ("Dublin 4, D02 X285", "Dublin 4", None, "D02 X285"),
+        ("Sydney, NSW 2000", "Sydney", None, "2000"),
+        ("Springfield IL 62701", "Springfield", "IL", "62701"),
+        ("Springfield, Illinois, 62701", "Springfield", "Illinois", "62701"),
+        ("New Orleans, 70130 LA", "New Orleans", "LA", "70130"),
+        ("LA 70130", None, "LA", "70130"),
+        ("New York 10001", "New York", None, "10001"),
+        ("Toronto ON M5V 2T6", "Toronto", "ON", "M5V 2T6"),
+        ("100 Mile House, BC", "100 Mile House", "BC", None),
+        ("Oslo, 150", "Oslo", None, "150"),
+    ],
+)
+def test_a_postal_code_may_stand_before_the_city_or_behind_it(
+    town: str, city: str | None, state: str | None, code: str | None
+) -> None:
+    found = address_of_line(f"1 A, {town}")
+    assert (found.city, found.state, found.postal_code) == (city, state, code)
+
+
+@pytest.mark.parametrize("wanted", ["06108 Halle", "D-06108 Halle, Germany", "Halle 06108"])
+def test_of_cities_with_one_name_the_one_with_the_postal_code_is_first(wanted: str) -> None:
+    here, elsewhere = (
+        likeness(
+            Property.of(address_of_line(f"Am Markt 3, {wanted}")),
+            Property.of(Address(street="Am Markt 3", city="Halle", postal_code=code)),
+        )
+        for code in ("06108", "33790")
+    )
+    assert here is not None
+    assert elsewhere is not None
+    assert here.score >= SURE > elsewhere.score
+    assert {"same city", "same postal code"} <= {*here.reasons}
+    assert {"same city", "other postal code (06108 and 33790)"} <= {*elsewhere.reasons}
 
 
 TEXTS = st.none() | st.text(max_size=40)

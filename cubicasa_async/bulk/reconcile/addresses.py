@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final
 
 import attrs
 
+from cubicasa_async.bulk.reconcile.towns import town_of
 from cubicasa_async.bulk.reconcile.words import (
     COUNTRIES,
     DIRECTIONS,
-    LETTERS,
     NUMBERS,
     STATES,
     STREETS,
     UNITS,
+    folded,
+    is_state,
 )
 from cubicasa_async.resources.order import Address
 
@@ -23,9 +24,8 @@ _NUMBER: Final = re.compile(r"\d+[a-z]?(-\d+[a-z]?)?")
 _HALF: Final = re.compile(r"\d/\d")
 _UNIT_MARK: Final = re.compile(r"#\s*(?=\w)")
 _SPLIT_NUMBER: Final = re.compile(r"\b(\d+)\s*-\s*(\d+)\b")
-_NOT_WORDS: Final = re.compile(r"[^\w#/-]+|_")
 _ZIP: Final = re.compile(r"(\d{5})(?:-?\d{4})?")
-_CODE: Final = re.compile(r"(?=.*\d)[a-z0-9][a-z0-9 -]*")
+_ABROAD: Final = re.compile(r"[a-z]{1,3}-(?=\d)")
 
 
 @attrs.frozen(kw_only=True)
@@ -99,44 +99,20 @@ class Property:
 def address_of_line(line: str) -> Address:
     """An address written on one line, with commas: street, city, state with postal code, country.
 
-    What cannot be told apart is left out.
+    The postal code may stand before the city, behind it or alone as well. What cannot be told apart
+    is left out.
     """
     street, *others = (part.strip() for part in line.split(","))
     found: dict[str, str] = {"street": street}
-    if len(others) > 1 and _is_unit(folded(others[0]).split()):
+    if others and _is_unit(folded(others[0]).split()) and (others[1:] or _has_digit(others[0])):
         found["suite"] = others.pop(0)
-    if len(others) > 1 and folded(others[-1]) in COUNTRIES and not _is_state(others[-1]):
+    if len(others) > 1 and folded(others[-1]) in COUNTRIES and not is_state(others[-1]):
         found["country"] = others.pop()
-    if others and len(others) > 1:
-        found |= _state_and_code(others.pop())
-    elif others and (parts := _state_and_code(others[0])).keys() == {"postal_code"}:
-        found |= parts
-        others.clear()
-    if others:
-        found["city"] = others[-1]
-    return Address(**found)  # type: ignore[arg-type] # all of them are texts
+    return Address(**found, **town_of(others))  # type: ignore[arg-type] # all of them are texts
 
 
-def _is_state(text: str) -> bool:
-    return folded(text) in STATES
-
-
-def _state_and_code(text: str) -> dict[str, str]:
-    """`LA 70130`, `Louisiana`, `70130`, `ON M5V 2T6`."""
-    words = text.split()
-    for count in range(len(words), 0, -1):
-        state, code = " ".join(words[:count]), " ".join(words[count:])
-        if _is_state(state) and (not code or _CODE.fullmatch(folded(code))):
-            return {"state": state, **({"postal_code": code} if code else {})}
-    return {"postal_code": text} if _CODE.fullmatch(folded(text)) else {"state": text}
-
-
-def folded(text: str | None) -> str:
-    """Text in small letters without marks, its words with one space between."""
-    plain = unicodedata.normalize("NFKD", (text or "").casefold().translate(LETTERS))
-    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    plain = plain.replace("'", "").replace("\u2019", "").replace("&", " and ").replace(".", " ")
-    return " ".join(_NOT_WORDS.sub(" ", plain).split())
+def _has_digit(text: str) -> bool:
+    return any(letter.isdigit() for letter in text)
 
 
 def _street_parts(line: str) -> tuple[str, list[str], str]:
@@ -204,6 +180,6 @@ def _city(text: str | None) -> str:
 
 
 def _postal_code(text: str | None) -> str:
-    code = folded(text)
+    code = _ABROAD.sub("", folded(text))
     zip_code = _ZIP.fullmatch(code.replace(" ", "-"))
     return zip_code[1] if zip_code else code.replace(" ", "").replace("-", "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
@@ -177,7 +179,7 @@ COUNTRIES: Final = _ways("""
 """)
 """Countries."""
 
-LETTERS: Final = str.maketrans(
+_LETTERS: Final = str.maketrans(
     {
         "ß": "ss",
         "ø": "o",
@@ -189,5 +191,18 @@ LETTERS: Final = str.maketrans(
         "þ": "th",
         "\u0131": "i",
     }
-)
-"""Letters that are no plain letter with a mark."""
+)  # letters that are no plain letter with a mark
+_NOT_WORDS: Final = re.compile(r"[^\w#/-]+|_")
+
+
+def folded(text: str | None) -> str:
+    """Text in small letters without marks, its words with one space between."""
+    plain = unicodedata.normalize("NFKD", (text or "").casefold().translate(_LETTERS))
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    plain = plain.replace("'", "").replace("\u2019", "").replace("&", " and ").replace(".", " ")
+    return " ".join(_NOT_WORDS.sub(" ", plain).split())
+
+
+def is_state(text: str) -> bool:
+    """Whether it is a state, or a province of Canada."""
+    return folded(text) in STATES
