@@ -28,6 +28,7 @@ _NO_VALUE: Final = re.compile(
     rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
 _MERGED: Final = re.compile(rb'<(?:\w+:)?mergeCell\b[^>]*\bref="([A-Z]+)([0-9]+):([A-Z]+)([0-9]+)"')
+_ROW: Final = re.compile(rb'<(?:\w+:)?row\b[^>]*?\sr="([0-9]+)"')
 _ZEROS: Final = re.compile(r"(?:\[\$-[0-9A-Fa-f]+\])?(0+)(?:\\?-(0+))?")
 # Letters and digits that stand in the format, and places filled with zeros.
 _SHOWS_MORE: Final = re.compile(r'"[^"]*[^\W_][^"]*"|\\\w|0[^;.]*0')
@@ -181,7 +182,7 @@ def _chosen(book: Any, source: str, asked: str | None) -> str:
 
 
 def _oddities(path: Path, place: str) -> _Oddities:
-    without_value, merged, before = False, set[_Area](), b""
+    without_value, merged, before, last = False, set[_Area](), b"", 0
     with (
         _refusing(_damaged(path)),
         zipfile.ZipFile(path) as archive,
@@ -191,6 +192,12 @@ def _oddities(path: Path, place: str) -> _Oddities:
             text = before + chunk
             without_value = without_value or _NO_VALUE.search(text) is not None
             merged.update(_Area.of(*found) for found in _MERGED.findall(text))
+            for row in _ROW.finditer(text):
+                if row.end() <= len(before):
+                    continue
+                if int(row[1]) <= last:  # openpyxl would leave it out
+                    raise ValueError(f"row {int(row[1])} stands behind row {last}")
+                last = int(row[1])
             before = text[-_OVERLAP:]
     tall = [area for area in merged if area.top < area.bottom]
     return _Oddities(without_value, tuple(sorted(tall, key=lambda area: area.top)))

@@ -144,6 +144,7 @@ class TestWorkbooks:
         [
             (b'r="A1"', b'r="."', "the workbook is damaged: "),
             (b'<row r="2"', b'<row r="1000000000"', "a row behind the 1048576th"),
+            (b'<row r="2"', b'<row r="1"', "row 1 stands behind row 1"),
         ],
     )
     def test_places_that_there_cannot_be_are_damage(
