@@ -17,7 +17,7 @@ from cubicasa_async.core import codec
 from cubicasa_async.errors import FieldError
 
 _ITEM: Final = re.compile(r"\$\.items\[(\d+)\]")
-_HALF: Final = re.compile("[\ud800-\udfff]")
+HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 def parse(body: bytes) -> tuple[Any, tuple[FieldError, ...]] | None:
@@ -54,9 +54,9 @@ def _mended(value: Any, path: str, report: Callable[[FieldError], object]) -> An
         items = enumerate(codec.as_list(value))
         return [_mended(item, f"{path}[{index}]", report) for index, item in items]
     if isinstance(value, float) and not math.isfinite(value):
-        report(FieldError(_HALF.sub("\ufffd", path), "is no finite number"))
+        report(FieldError(HALF.sub("\ufffd", path), "is no finite number"))
         return None
-    if isinstance(value, str) and _HALF.search(value):
-        report(FieldError(_HALF.sub("\ufffd", path), "holds half of a character"))
-        return _HALF.sub("\ufffd", value)
+    if isinstance(value, str) and HALF.search(value):
+        report(FieldError(HALF.sub("\ufffd", path), "holds half of a character"))
+        return HALF.sub("\ufffd", value)
     return value

@@ -13,11 +13,11 @@ import msgspec
 
 from cubicasa_async.bulk.files.opening import name_of, open_binary, refuse_other_kinds
 from cubicasa_async.bulk.files.typed_table import Reading, Records, TypedTable, flat
+from cubicasa_async.core.flawed import HALF
 from cubicasa_async.errors import InvalidInputError
 
 _LONGEST_LINE: Final = 1 << 20
 _MOST_COLUMNS: Final = 1000
-_HALF: Final = re.compile("[\ud800-\udfff]")
 _NAME: Final = re.compile(rb'"\s*:')
 
 
@@ -85,7 +85,7 @@ def _leniently(text: bytes, place: str, reason: str) -> object:
     try:
         found = json.loads(text)
         # Halves of characters cannot be written down, so they are taken as the lost ones they are.
-        return json.loads(_HALF.sub("\ufffd", json.dumps(found, ensure_ascii=False)))
+        return json.loads(HALF.sub("\ufffd", json.dumps(found, ensure_ascii=False)))
     except (ValueError, RecursionError):
         raise InvalidInputError(f"{place} is no JSON: {reason}") from None
 
