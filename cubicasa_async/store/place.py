@@ -9,6 +9,7 @@ import attrs
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from cubicasa_async.core.postgres import TO_BE_ENCODED, is_unambiguous
 from cubicasa_async.errors import ConfigError
 
 _POSTGRES: Final = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
@@ -42,9 +43,12 @@ class Place:
         """
         if isinstance(target, Path) or ("://" not in target and target != ":memory:"):
             return cls._of_path(Path(target))
+        # The text may hold a password: it is not repeated.
+        if target.partition("://")[0] in _POSTGRES and not is_unambiguous(target):
+            raise ConfigError(f"The URL of the store cannot be read. {_KINDS} {TO_BE_ENCODED}")
         try:
             url = make_url(target)
-        except (ArgumentError, ValueError):  # the text may hold a password: it is not repeated
+        except (ArgumentError, ValueError):
             raise ConfigError(f"The URL of the store cannot be read. {_KINDS}") from None
         if url.drivername in _SQLITE:
             if not url.database or url.database == ":memory:" or url.query:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cubicasa_async.bulk.journal import postgres_sql as texts
 from cubicasa_async.config import Secret
 from cubicasa_async.core.extras import from_extra
-from cubicasa_async.core.postgres import KEEPALIVES
+from cubicasa_async.core.postgres import KEEPALIVES, TO_BE_ENCODED, is_unambiguous
 from cubicasa_async.errors import ConfigError, JournalError
 
 if TYPE_CHECKING:
@@ -37,15 +37,19 @@ class PostgresPlace:
         with from_extra("postgres", "A journal in PostgreSQL"):
             import psycopg
             from psycopg.conninfo import conninfo_to_dict
+        unreadable = ConfigError(
+            "The journal's URL cannot be read. It is of the form "
+            f"postgresql://user:password@host:port/database#job. {TO_BE_ENCODED} With a job behind "
+            "#, the password cannot be a parameter."
+        )
+        if not is_unambiguous(url):
+            raise unreadable
         address, _, name = url.partition("#")
         self.job: str = name or job
         try:
             given = conninfo_to_dict(address)
-        except psycopg.Error:  # what it says may show a part of the password
-            raise ConfigError(
-                "The journal's URL cannot be read. It is of the form "
-                "postgresql://user:password@host:port/database."
-            ) from None
+        except (psycopg.Error, ValueError):  # what it says may show a part of the password
+            raise unreadable from None
         self._parameters: dict[str, Any] = {**_DEFAULTS, **given}
         self._secrets = [
             Secret(str(given[kind])) for kind in ("password", "sslpassword") if given.get(kind)
@@ -100,10 +104,10 @@ class PostgresPlace:
 
     def said(self, exc: Exception) -> str:
         """What the driver says, without any password."""
-        said = " ".join(str(exc).split()).rstrip(".")
+        said = str(exc)
         for secret in self._secrets:
             said = secret.redact(said)
-        return said
+        return " ".join(said.split()).rstrip(".")
 
     def refuse_another(self, db: Database) -> None:
         """Raise JournalError if the tables are of another version of this library."""

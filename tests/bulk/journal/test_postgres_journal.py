@@ -434,13 +434,13 @@ class TestThePassword:
     @pytest.mark.parametrize(
         "url",
         [
-            "postgresql://me:s3cr%3At@127.0.0.1:1/db",
+            "postgresql://me:s3cr%3At@127.0.0.1:1/db#job",
             "postgresql://me@127.0.0.1:1/db?password=s3cr%3At",
-            "postgresql://me:s3cr%3At@127.0.0.1:1/s3cr:t",
+            "postgresql://me:s3cr%3At@127.0.0.1:1/s3cr:t#job",
         ],
     )
     async def test_it_is_never_shown(self, url: str) -> None:
-        journal = PostgresJournal(f"{url}#job")
+        journal = PostgresJournal(url)
         with pytest.raises(JournalError, match="failed: ") as caught:
             await journal.open(target=TARGET, now=lambda: 0.0)
         await journal.close()
