@@ -21,7 +21,7 @@ import attrs
 from cubicasa_async.bulk import doubts
 from cubicasa_async.bulk.intake import Checked, batches, check_rows, one_ahead
 from cubicasa_async.bulk.job import Job, StopSign, stopped_by
-from cubicasa_async.bulk.journal.places import JournalPlace, journal_at
+from cubicasa_async.bulk.journal.places import AnyJournal, JournalPlace, journal_at
 from cubicasa_async.bulk.journal.protocol import Journal, Record, run_of
 from cubicasa_async.bulk.judging import judge
 from cubicasa_async.bulk.outcomes import Rejected, RowOutcome
@@ -124,12 +124,7 @@ async def import_drafts(
     if prune_at_most is not None and (prune_at_most < 0 or not prune):
         raise ConfigError("prune_at_most must be 0 or more, and needs prune=True.")
     place = journal_at(journal)
-    shared = not isinstance(place, Journal)
-    if shared and (update or prune):
-        raise ConfigError(
-            "A job that several workers share can neither update nor prune: none of them knows all "
-            "of its rows. Do it with a journal in a file."
-        )
+    refuse_shared(place, update=update, prune=prune)
     clock = client.runtime.utcnow
     async with run_of(
         place, target=str(client.config.base_url), now=lambda: clock().timestamp()
@@ -163,6 +158,19 @@ async def import_drafts(
             await asyncio.wait([conductor, teller])
             meter.phase = "ended"
             meter.tell()
+
+
+def refuse_shared(journal: AnyJournal, *, update: bool, prune: bool) -> None:
+    """Refuse what needs a journal with one run at a time.
+
+    Raises:
+        ConfigError: Several workers share the journal.
+    """
+    if (update or prune) and not isinstance(journal, Journal):
+        raise ConfigError(
+            "A job that several workers share can neither update nor prune: none of them knows all "
+            "of its rows. Do it with a journal in a file."
+        )
 
 
 async def _conduct(job: Job[Record], work: Awaitable[None]) -> None:

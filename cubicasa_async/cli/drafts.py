@@ -11,9 +11,9 @@ import attrs
 import click
 from rich.console import Console
 
-from cubicasa_async.bulk.draft_import import SETTLE, import_drafts
+from cubicasa_async.bulk.draft_import import SETTLE, import_drafts, refuse_shared
 from cubicasa_async.bulk.files.sources import Format, Source, open_source
-from cubicasa_async.bulk.journal.places import journal_at
+from cubicasa_async.bulk.journal.places import AnyJournal, journal_at
 from cubicasa_async.bulk.outcomes import KINDS
 from cubicasa_async.bulk.rejected import RejectedRows
 from cubicasa_async.cli import dry_runs, job_status, output
@@ -167,9 +167,12 @@ async def import_(
         console.print(note, markup=False, highlight=False)
     job = _Job(**options)
     place = job.journal or str(file.with_name(f"{file.name}.journal"))
+    journal = journal_at(place)
+    refuse_shared(journal, update=job.update, prune=job.prune)
+    own_file = Path(place) if "://" not in place else None
     if job.dry_run:
-        return await _dry_run(target, source, job, place, as_json=as_json)
-    return await _run(target, source, job, place, as_json=as_json)
+        return await _dry_run(target, source, job, own_file, as_json=as_json)
+    return await _run(target, source, job, journal, own_file, as_json=as_json)
 
 
 def _not_used(columns: Sequence[str]) -> Iterator[str]:
@@ -179,9 +182,15 @@ def _not_used(columns: Sequence[str]) -> Iterator[str]:
         yield f"{len(columns) - _MOST_NAMED} more columns are not used."
 
 
-async def _run(target: Target, source: Source, job: _Job, place: str, *, as_json: bool) -> int:
-    journal = journal_at(place)
-    own_file = Path(place) if "://" not in place else None
+async def _run(
+    target: Target,
+    source: Source,
+    job: _Job,
+    journal: AnyJournal,
+    own_file: Path | None,
+    *,
+    as_json: bool,
+) -> int:
     gone: int | None = None
     if job.prune and own_file is not None:
         rows, gone = await dry_runs.count_gone(source, own_file, derive_keys=job.derive_keys)
@@ -211,8 +220,9 @@ async def _run(target: Target, source: Source, job: _Job, place: str, *, as_json
             return await report.take(outcomes, stop)
 
 
-async def _dry_run(target: Target, source: Source, job: _Job, place: str, *, as_json: bool) -> int:
-    own_file = Path(place) if "://" not in place else None
+async def _dry_run(
+    target: Target, source: Source, job: _Job, own_file: Path | None, *, as_json: bool
+) -> int:
     journal = own_file if job.update or job.prune else None
     rejected = _rejected(source, job, own_file) if job.rejected else None
     report = Report(

@@ -130,3 +130,11 @@ async def test_before_the_first_run_there_is_nothing_to_prune(
     assert dry.summary["outcomes"] == {"valid": 2}
     result = await desk.imports("--prune", "--update")
     assert (result.code, result.summary["outcomes"]) == (0, {"created": 2})
+
+
+@pytest.mark.parametrize("wish", ["--update", "--prune"])
+async def test_a_shared_job_does_neither_and_its_dry_run_says_so(desk: Desk, wish: str) -> None:
+    journal = ("--journal", "postgresql://nobody@127.0.0.1:1/none#job")
+    dry, real = [await desk.imports(*journal, wish, *more) for more in (["--dry-run"], ["--yes"])]
+    assert "can neither update nor prune" in dry.err
+    assert (dry.code, dry.out, dry.err) == (real.code, real.out, real.err) == (2, "", real.err)
