@@ -10,6 +10,7 @@ from typing import Final
 
 from cubicasa_async.bulk.intake import Checked, check_row
 from cubicasa_async.bulk.journal.protocol import Entry, Gone
+from cubicasa_async.bulk.journal.status import Changed
 from cubicasa_async.bulk.outcomes import Rejected, RowOutcome, Skipped
 from cubicasa_async.bulk.pruning import InputSeen
 from cubicasa_async.bulk.rows import Row
@@ -24,6 +25,12 @@ _PUT: Final = "INSERT OR REPLACE INTO named VALUES (?, ?, ?)"
 _NAME: Final = "INSERT OR IGNORE INTO named VALUES (?, NULL, NULL)"
 
 
+_IN_DOUBT: Final = (
+    "how an earlier run left its draft is not known; the run looks for it first, and makes it if "
+    "there is none"
+)
+
+
 class Valid(RowOutcome):
     """A row that would be sent, unless its draft is there already."""
 
@@ -31,7 +38,10 @@ class Valid(RowOutcome):
 
 
 class WouldChange(RowOutcome):
-    """A row that has changed since its draft was made; the draft would be updated."""
+    """A row that has changed since its draft was made; a draft would be updated.
+
+    That its order is still a draft is not known here; see `left_as_it_is`.
+    """
 
     kind = "would update"
 
@@ -67,23 +77,22 @@ class DryRun:
         rows: Iterable[Row],
         *,
         derive_keys: bool = False,
-        changed: Callable[[Entry], bool] | None = None,
+        changed: Callable[[Entry], Changed | None] | None = None,
     ) -> Iterator[RowOutcome]:
         """What would become of each row, as far as that can be told here.
 
         Args:
             rows: The rows.
             derive_keys: As for `import_drafts`.
-            changed: Tells whether a row's draft would be updated, if that is asked for.
+            changed: Tells the draft of a row that has changed, if an update is asked for.
         """
         for row in rows:
             checked = check_row(row, derive_keys=derive_keys)
             if isinstance(checked, Checked):
                 self.seen.valid += 1
                 found = self._first_or_not(checked)
-                if isinstance(found, Valid) and changed is not None and changed(checked.entry):
-                    found = WouldChange(line=found.line, key=found.key, cells=found.cells)
-                yield found
+                draft = changed(checked.entry) if changed and isinstance(found, Valid) else None
+                yield found if draft is None else _would_change(checked, draft)
                 continue
             if checked.key:
                 self._db.execute(_NAME, (checked.key,))
@@ -110,3 +119,10 @@ class DryRun:
             return Skipped(line=row.line, key=row.key, note=f"the same as line {line}")
         fault = FieldError("external_id", f"line {line} has the same one but says something else")
         return Rejected(line=row.line, key=row.key, field_errors=(fault,), cells=row.cells)
+
+
+def _would_change(row: Checked, draft: Changed) -> WouldChange:
+    note = "" if draft.order_id else _IN_DOUBT
+    return WouldChange(
+        line=row.line, key=row.key, order_id=draft.order_id, note=note, cells=row.cells
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -218,13 +218,8 @@ async def change(job: Job[Journal], row: Checked) -> None:
     """Change the draft that a row has."""
     order_id = str(row.order_id)
     at: dict[str, Any] = {"order_id": order_id, **_at(row)}
-    order = await order_now(job, order_id)
-    if order is None:
-        await job.tell(Unknown(note=VANISHED.format(order_id=order_id), **at))
-        return
-    if reason := not_ours_to_change(order, row.key):
-        note = f"the row has changed since its draft was made, but {reason}; it was not changed"
-        await job.tell(AlreadyThere(note=note, **at))
+    if (left := left_as_it_is(await order_now(job, order_id), at)) is not None:
+        await job.tell(left)
         return
     await job.journal.intend_update(row.key)
     fields: Any = attrs.asdict(row.draft, recurse=False)
@@ -248,6 +243,21 @@ async def change(job: Job[Journal], row: Checked) -> None:
     job.answered()
     await job.journal.settle_update(row.key)
     await job.tell(Updated(note=_kept(row.draft, changed), **at))
+
+
+def left_as_it_is(order: Order | None, at: Mapping[str, Any]) -> RowOutcome | None:
+    """The outcome of a row that has changed and whose order is not changed; None if it is.
+
+    Args:
+        order: The order as the server has it at this moment; None if it has it no more.
+        at: The fields of the outcome that say which row and which order it is.
+    """
+    if order is None:
+        return Unknown(note=VANISHED.format(order_id=at["order_id"]), **at)
+    if reason := not_ours_to_change(order, at["key"]):
+        note = f"the row has changed since its draft was made, but {reason}; it was not changed"
+        return AlreadyThere(note=note, **at)
+    return None
 
 
 async def order_now(job: Job[Record], order_id: str) -> Order | None:

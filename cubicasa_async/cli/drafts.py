@@ -237,7 +237,8 @@ async def _dry_run(
         journal,
         derive_keys=job.derive_keys,
         update=job.update,
-        client=target.client if job.prune else None,
+        prune=job.prune,
+        client=target.client,
     )
     return await report.take(outcomes)
 

@@ -10,7 +10,8 @@ import pytest
 from cubicasa_async.bulk import Row
 from cubicasa_async.bulk.dry_run import DryRun
 from cubicasa_async.bulk.intake import check_row
-from cubicasa_async.bulk.journal.protocol import Gone
+from cubicasa_async.bulk.journal.protocol import Entry, Gone
+from cubicasa_async.bulk.journal.status import Changed
 from tests.support.listings import kinds, listing
 
 
@@ -49,8 +50,11 @@ def test_rows_that_are_gone_are_those_that_no_row_names() -> None:
 
 
 def test_a_row_that_would_change_its_draft_is_told_once() -> None:
+    def changed(entry: Entry) -> Changed | None:
+        return Changed("order-1") if entry.key == "E-1" else None
+
     with DryRun.begun() as dry:
-        outcomes = dry.check([*rows(2), *rows(1)], changed=lambda entry: entry.key == "E-1")
+        outcomes = dry.check([*rows(2), *rows(1)], changed=changed)
         assert kinds(outcomes) == {"would update": 1, "valid": 1, "skipped": 1}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from cubicasa_async.sandbox import Sandbox
+from cubicasa_async.sandbox import Fault, Sandbox
 from tests.support.commands import Result, environment, run
 from tests.support.listings import as_csv
 from tests.support.terminal import on_a_terminal
@@ -68,9 +68,57 @@ async def test_a_dry_run_tells_what_would_be_done_and_changes_nothing(desk: Desk
         ("E-6", "kept"),
     ]
     assert "is no draft any more" in result.rows[5]["message"]
-    assert "3 valid, 1 would update, 0 skipped, 0 rejected, 1 would delete, 1 kept" in result.err
+    assert (
+        "3 valid, 1 would update, 0 already there, 0 skipped, 0 rejected, 0 unknown, "
+        "1 would delete, 1 kept"
+    ) in result.err
     assert desk.changes == 6, "those of the first run"
     assert {file: file.read_bytes() for file in desk.directory.iterdir()} == before
+
+
+async def test_a_dry_run_says_of_each_changed_row_what_the_run_then_does(desk: Desk) -> None:
+    desk.write(as_csv(6).replace("Example Street", "Other Street"))
+    orders = {order.external_id: order.id for order in desk.sandbox.world.orders}
+    desk.sandbox.world.set_status(orders["E-1"], "Pending")
+    desk.sandbox.world.delete(orders["E-2"])
+    dry = await desk.imports("--update", "--dry-run")
+    assert desk.changes == 6, "those of the first run"
+    real = await desk.imports("--update")
+    told = {"already there": 1, "unknown": 1}
+    assert dry.summary["outcomes"] == told | {"would update": 4}
+    assert real.summary["outcomes"] == told | {"updated": 4}
+    left = [
+        sorted(
+            (row["external_id"], row["outcome"], row["message"])
+            for row in result.rows
+            if row["outcome"] in told
+        )
+        for result in (dry, real)
+    ]
+    assert left[0] == left[1]
+    assert "is no draft any more (its status is Pending)" in left[0][0][2]
+    assert "which the server lists no more" in left[0][1][2]
+    assert (dry.code, real.code) == (1, 1)
+
+
+async def test_a_dry_run_asks_nothing_of_rows_that_are_as_they_were(desk: Desk) -> None:
+    desk.write(as_csv(6))
+    sent = len(desk.sandbox.ledger)
+    result = await desk.imports("--update", "--prune", "--dry-run")
+    assert result.summary["outcomes"] == {"valid": 6}
+    assert len(desk.sandbox.ledger) == sent
+
+
+async def test_a_dry_run_tells_which_drafts_the_run_looks_for_first(
+    desk: Desk,
+) -> None:
+    desk.sandbox.faults.add(Fault("status", operation="drafts.create", status=500))
+    desk.write(as_csv(7))
+    assert (await desk.imports()).summary["outcomes"] == {"already there": 6, "unknown": 1}
+    desk.write(as_csv(7).replace("7 Example Street", "7 Other Street"))
+    result = await desk.imports("--update", "--dry-run")
+    assert result.rows[6]["outcome"] == "would update"
+    assert "looks for it first" in result.rows[6]["message"]
 
 
 async def test_with_yes_it_is_done(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import attrs
 
-from cubicasa_async.bulk.journal.protocol import IN_DOUBT, Entry, Gone, State
+from cubicasa_async.bulk.journal.protocol import IN_DOUBT, MADE, Entry, Gone, State
 from cubicasa_async.bulk.journal.sqlite_damage import refuse_damaged_rows
 from cubicasa_async.bulk.journal.sqlite_sql import APPLICATION, VERSION
 from cubicasa_async.errors import JournalError
@@ -25,8 +25,8 @@ _MADE: Final = """
 SELECT external_id, line, order_id FROM drafts
 WHERE state IN ('created', 'deleting') AND order_id IS NOT NULL ORDER BY external_id
 """
-_ROW: Final = "SELECT state, made, body FROM drafts WHERE external_id = ?"
-_FOLLOWS: Final = frozenset({State.CREATED, State.THERE, State.DELETING, *IN_DOUBT})
+_ROW: Final = "SELECT state, made, body, order_id FROM drafts WHERE external_id = ?"
+_FOLLOWS: Final = MADE | IN_DOUBT | {State.DELETING}
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +62,17 @@ class JobStatus:
     def in_doubt(self) -> int:
         """How many rows may or may not have a draft; the next run settles those that it reads."""
         return sum(self.states.get(state, 0) for state in IN_DOUBT)
+
+
+@attrs.frozen
+class Changed:
+    """A row that has changed since its draft was made.
+
+    Attributes:
+        order_id: The draft; None if it is not known whether there is one.
+    """
+
+    order_id: str | None
 
 
 class JournalReader:
@@ -116,13 +127,15 @@ class JournalReader:
         for key, line, order_id in self._db.execute(_MADE):
             yield Gone(key, line, order_id)
 
-    def would_change(self, entry: Entry) -> bool:
-        """Whether a row differs from what its draft was made from."""
+    def changed(self, entry: Entry) -> Changed | None:
+        """The draft of a row that differs from what it was made from; None for other rows."""
         found: tuple[Any, ...] | None = self._db.execute(_ROW, (entry.key,)).fetchone()
         if found is None or found[0] not in _FOLLOWS:
-            return False
+            return None
         made = str(found[2] if found[1] is None else found[1])
-        return entry.body != made
+        if entry.body == made:
+            return None
+        return Changed(found[3] if found[0] in MADE else None)
 
 
 def read_status(path: str | Path) -> JobStatus:
