@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -130,7 +131,7 @@ class _Report:
         self._listed: list[MirrorOutcome] = []
         self._last: Progress | None = None
 
-    async def of(self, run: Callable[..., AsyncIterator[MirrorOutcome]]) -> int:
+    async def of(self, run: Callable[..., AsyncGenerator[MirrorOutcome]]) -> int:
         """Show a run to its end; gives the exit code."""
         console = Console(stderr=True)
         stopped: CubiCasaError | None = None
@@ -148,8 +149,10 @@ class _Report:
                 bar.update(task, description=_line(progress))
 
             try:
-                async for outcome in run(progress=tell):
-                    self._take(outcome)
+                # Closed here, however it ends: not by the loop's end, which cancels its statements.
+                async with aclosing(run(progress=tell)) as outcomes:
+                    async for outcome in outcomes:
+                        self._take(outcome)
             except CubiCasaError as exc:
                 stopped = exc
         if stopped is not None and self._last is None:  # nothing had begun

@@ -126,11 +126,13 @@ def shell(line: str, environ: Mapping[str, str]) -> subprocess.CompletedProcess[
     )
 
 
-@pytest.mark.parametrize("command", ["endpoints", "completion bash", "orders list"])
+@pytest.mark.parametrize(
+    "command", ["endpoints", "completion bash", "orders list", "orders mirror orders.db"]
+)
 async def test_output_that_nobody_reads_ends_it_with_130_and_without_a_word(
-    sandbox: Sandbox, command: str
+    sandbox: Sandbox, command: str, tmp_path: Path
 ) -> None:
-    sandbox.world.add_examples(3)
+    sandbox.world.add_examples(60)
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -138,6 +140,7 @@ async def test_output_that_nobody_reads_ends_it_with_130_and_without_a_word(
             subprocess.run,
             [sys.executable, *COMMAND, *command.split()],
             env=environment(sandbox),
+            cwd=tmp_path,
             stdout=writing,
             stderr=subprocess.PIPE,
             check=False,
@@ -157,10 +160,13 @@ async def test_a_closed_output_is_no_fault(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
-@pytest.mark.parametrize("command", ["orders list", "endpoints", "--help"])
-async def test_an_output_without_room_is_said(sandbox: Sandbox, command: str) -> None:
-    sandbox.world.add_examples(1)
-    ended = await asyncio.to_thread(shell, f"cubicasa {command} > /dev/full", environment(sandbox))
+@pytest.mark.parametrize("command", ["orders list", "endpoints", "--help", "orders mirror x.db"])
+async def test_an_output_without_room_is_said(
+    sandbox: Sandbox, command: str, tmp_path: Path
+) -> None:
+    sandbox.world.add_examples(60)
+    line = f"cd '{tmp_path}' && cubicasa {command} > /dev/full"
+    ended = await asyncio.to_thread(shell, line, environment(sandbox))
     assert ended.returncode == 4
     assert ended.stderr.startswith("Error: No space left on device.")
     assert len(ended.stderr.splitlines()) == 1
