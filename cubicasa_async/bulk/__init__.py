@@ -6,7 +6,7 @@ from cubicasa_async.bulk.draft_import import import_drafts
 from cubicasa_async.bulk.files.sources import open_source
 from cubicasa_async.bulk.journal.postgres import PostgresJournal
 from cubicasa_async.bulk.journal.sqlite import SqliteJournal
-from cubicasa_async.bulk.journal.status import JobStatus, read_status
+from cubicasa_async.bulk.journal.status import JobStatus, WorkerLease, read_status
 from cubicasa_async.bulk.mirror import mirror_orders
 from cubicasa_async.bulk.mirror.outcomes import (
     ChangedOrder,
@@ -64,6 +64,7 @@ __all__ = [
     "Unknown",
     "Updated",
     "VanishedOrder",
+    "WorkerLease",
     "find_by_address",
     "find_by_external_id",
     "find_twins",

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
 
 from cubicasa_async.core.runtime import Runtime
 from cubicasa_async.core.watch import Watch
+
+WAITING: Final = "waiting"
+"""The phase in which rows of another worker are waited for."""
 
 _EVERY: Final = 0.2
 _RECENT: Final = 10.0
@@ -22,7 +26,8 @@ class Progress:
 
     Attributes:
         phase: What is being done: "looking" at the server's orders, "sending" rows, "settling"
-            rows whose answer was lost, "deleting" drafts, or "ended".
+            rows whose answer was lost, "waiting" for rows that another worker of the job has,
+            "deleting" drafts, or "ended".
         read: Rows read from the source.
         outcomes: How many outcomes of each kind there are.
         retries: Requests that were repeated.
@@ -31,6 +36,8 @@ class Progress:
         rate: Outcomes per second, of the last ten seconds.
         elapsed: Seconds since the job began.
         details: Orders that were asked for one by one; only a mirror run does that.
+        until: When rows of another worker that are waited for may be taken over, if it shows no
+            sign of life until then (UTC); None if none are waited for.
     """
 
     phase: str
@@ -41,6 +48,7 @@ class Progress:
     rate: float
     elapsed: float
     details: int = 0
+    until: datetime | None = None
 
 
 class Meter:
@@ -61,6 +69,7 @@ class Meter:
         self.read: int = 0
         self.outcomes: Counter[str] = Counter()
         self.details: int = 0
+        self._until: datetime | None = None
 
     def snapshot(self) -> Progress:
         """The job as it is now."""
@@ -78,7 +87,13 @@ class Meter:
             rate=(done - before) / (now - since) if now > since else 0.0,
             elapsed=now - self._began,
             details=self.details,
+            until=self._until if self.phase == WAITING else None,
         )
+
+    def wait(self, seconds: float) -> None:
+        """Rows of another worker are waited for, which may be taken over after this time."""
+        self.phase = WAITING
+        self._until = self._runtime.utcnow() + timedelta(seconds=seconds)
 
     def tell(self) -> None:
         """Tell it now."""

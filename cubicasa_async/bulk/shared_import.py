@@ -47,6 +47,7 @@ class SharedImport:
         job = self._job
         if self._look_first and not await job.look():
             return
+        job.meter.phase = "sending"
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(job.part(self._read(rows)))
             await self._send_open_rows(reading)
@@ -64,6 +65,11 @@ class SharedImport:
             await self._tell_others()
             if nothing_open:
                 return
+            held = await self._journal.held_by_others()
+            if held is None:
+                self._job.meter.phase = "sending"
+            else:
+                self._job.meter.wait(held)
             await asyncio.sleep(pause)
             pause = min(_LONGEST_PAUSE, 1.5 * pause)
             await self._send_open_rows(reading)
@@ -90,11 +96,11 @@ class SharedImport:
     async def _open_rows(self, reading: asyncio.Task[None]) -> AsyncGenerator[list[Checked]]:
         """Rows to be sent, until none is left that belongs to nobody."""
         job = self._job
-        job.meter.phase = "sending"
         while not job.ends:
             read_all = reading.done()
             taken = await self._journal.take(job.concurrency)
             if taken:
+                job.meter.phase = "sending"
                 yield await self._judged(taken)
             elif read_all:
                 return

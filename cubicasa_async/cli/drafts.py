@@ -58,6 +58,13 @@ _JOB = (
         help="The job's record: a file, or a PostgreSQL database by its URL. Default: FILE with "
         ".journal behind it.",
     ),
+    click.option(
+        "--lease",
+        type=click.FloatRange(1, 86400),
+        metavar="SECONDS",
+        help="Of a journal in PostgreSQL: after how long the rows of a worker that shows no sign "
+        "of life are taken over.  [default: 300]",
+    ),
     click.option("--dry-run", is_flag=True, help="Only say what would be done; change nothing."),
     click.option("--update", is_flag=True, help="Change drafts whose row has changed."),
     click.option(
@@ -106,6 +113,7 @@ class _Job:
     """What the command line asks for, beside the file."""
 
     journal: str | None
+    lease: float | None
     dry_run: bool
     update: bool
     prune: bool
@@ -167,12 +175,22 @@ async def import_(
         console.print(note, markup=False, highlight=False)
     job = _Job(**options)
     place = job.journal or str(file.with_name(f"{file.name}.journal"))
-    journal = journal_at(place)
+    journal = _journal(place, job.lease)
     refuse_shared(journal, update=job.update, prune=job.prune)
     own_file = Path(place) if "://" not in place else None
     if job.dry_run:
         return await _dry_run(target, source, job, own_file, as_json=as_json)
     return await _run(target, source, job, journal, own_file, as_json=as_json)
+
+
+def _journal(place: str, lease: float | None) -> AnyJournal:
+    if lease is None:
+        return journal_at(place)
+    if "://" not in place:
+        raise click.UsageError("--lease is for journals in PostgreSQL; a file has one worker.")
+    from cubicasa_async.bulk.journal.postgres import PostgresJournal
+
+    return PostgresJournal(place, lease=lease)
 
 
 def _not_used(columns: Sequence[str]) -> Iterator[str]:

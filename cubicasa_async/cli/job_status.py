@@ -7,7 +7,8 @@ from typing import Any
 
 from cubicasa_async.bulk.journal.protocol import State
 from cubicasa_async.bulk.journal.status import JobStatus, read_status
-from cubicasa_async.cli.tables import Facts
+from cubicasa_async.cli.output import shown_time
+from cubicasa_async.cli.tables import Facts, count
 
 _WORDS = {
     State.CREATED: "made by this job",
@@ -42,6 +43,9 @@ def fields(status: JobStatus) -> dict[str, Any]:
         "target": status.target,
         "runs": status.runs,
         "workers": status.workers,
+        "leases": [
+            {"until": lease.until.isoformat(), "rows": lease.rows} for lease in status.leases
+        ],
         "last_run": status.began.isoformat() if status.began else None,
         "last_sent": status.last_sent.isoformat() if status.last_sent else None,
         "rows": status.rows,
@@ -58,6 +62,9 @@ def facts(status: JobStatus) -> Facts:
         lines["runs"] = str(status.runs)
     if status.workers is not None:
         lines["workers at it"] = str(status.workers)
+    for number, lease in enumerate(status.leases, 1):
+        rows, until = count(lease.rows, "row"), shown_time(lease.until)
+        lines[f"  worker {number}"] = f"{rows}; taken over at {until} if it is gone"
     lines["last run"] = _when(status.began)
     lines["last request"] = _when(status.last_sent)
     lines["rows"] = str(status.rows)
@@ -75,7 +82,7 @@ def _when(moment: datetime | None) -> str:
     if moment is None:
         return "-"
     seconds = (datetime.now(UTC) - moment).total_seconds()
-    shown = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    shown = shown_time(moment)
     for unit, length in _UNITS:
         if seconds >= length:
             number = int(seconds // length)

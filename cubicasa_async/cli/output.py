@@ -7,7 +7,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -96,6 +96,8 @@ class JobBar:
 def _details(progress: JobProgress, rows: int) -> Iterator[str]:
     if progress.phase == "ended":
         return
+    if progress.until is not None:
+        yield f"for another worker, until {progress.until:%H:%M:%S} UTC"
     if progress.rate:
         yield f"{progress.rate:.0f}/s"
     if progress.retries:
@@ -165,6 +167,11 @@ def status_table(orders: Iterable[Order]) -> Rows:
     counts = Counter(str(order.status or "-") for order in orders)
     rows = [(status, str(number)) for status, number in sorted(counts.items())]
     return Rows(("status", "orders"), rows, right=("orders",))
+
+
+def shown_time(moment: datetime) -> str:
+    """A moment for people, in UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def shown_path(path: str | Path) -> str:

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from datetime import datetime, timedelta
 
 from rich.console import Console
 
@@ -18,6 +19,8 @@ from cubicasa_async.cli.stopping import Stop
 from cubicasa_async.errors import ConfigError, CubiCasaError
 
 _LISTED = 200
+_LONG_WAIT = 2.0
+_SAME = timedelta(seconds=1)
 _FINISHING = "Finishing what is under way. Press Ctrl-C again to stop at once."
 
 
@@ -48,6 +51,7 @@ class Report:
         self._rejected = rejected
         self._counts: Counter[str] = Counter()
         self._listed: list[RowOutcome] = []
+        self._waits = _Waits()
         self._console = Console(stderr=as_json)
         self._bar = output.JobBar(Console(stderr=True), rows)
 
@@ -58,6 +62,14 @@ class Report:
     def progress(self, progress: Progress) -> None:
         """Show how far the job has come."""
         self._bar.show(progress)
+        if (until := self._waits.told(progress)) is None:
+            return
+        self._bar.say(
+            "Waiting for rows of another worker. If it shows no sign of life, they are taken over "
+            f"at {output.shown_time(until)}."
+        )
+        if self._as_json:
+            output.json_line({"type": "waiting", "until": until.isoformat()})
 
     async def take(self, outcomes: AsyncGenerator[RowOutcome], stop: Stop | None = None) -> int:
         """Take all outcomes; the exit code.
@@ -134,6 +146,27 @@ class Report:
 
     def _say(self, text: str) -> None:
         self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+
+
+class _Waits:
+    """When to tell that rows of another worker are waited for: not of the few last moments."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._told: datetime | None = None
+
+    def told(self, progress: Progress) -> datetime | None:
+        """Until when, if that is to be told now; once for each sign of life of the other."""
+        if progress.until is None:
+            self._since = None
+            return None
+        self._since = progress.elapsed if self._since is None else self._since
+        if progress.elapsed - self._since < _LONG_WAIT:
+            return None
+        if self._told is not None and progress.until - self._told < _SAME:
+            return None
+        self._told = progress.until
+        return progress.until
 
 
 def _unwritable(rejected: RejectedRows, exc: OSError) -> ConfigError:

@@ -9,7 +9,9 @@ import re
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,16 @@ import psycopg
 import pytest
 
 from cubicasa_async import AsyncCubiCasa
-from cubicasa_async.bulk import AlreadyThere, RowOutcome, Unknown, import_drafts
+from cubicasa_async.bulk import AlreadyThere, Progress, RowOutcome, Unknown, import_drafts
+from cubicasa_async.bulk.intake import Checked, check_rows
+from cubicasa_async.bulk.journal.postgres import PostgresJournal
+from cubicasa_async.bulk.journal.protocol import run_of
 from cubicasa_async.errors import ConfigError, CubiCasaError, JobStoppedError
 from cubicasa_async.sandbox import Fault, Sandbox
 from tests.support.canary import CANARY
 from tests.support.commands import Child, Result, environment, run, started
 from tests.support.gate import Gate
-from tests.support.listings import kinds, listing, listings, made, once, told
+from tests.support.listings import as_csv, kinds, listing, listings, made, once, told
 from tests.support.waiting import until
 
 logger = logging.getLogger(__name__)
@@ -211,6 +216,57 @@ async def test_a_worker_without_rows_finishes_what_another_one_left(
     rest = await told(import_drafts(caller, (), journal=postgres_url))
     assert kinds(rest) == {"created": 80 - len(left)}
     assert made(calm) == once(80)
+
+
+@asynccontextmanager
+async def holding(url: str, target: str, count: int) -> AsyncGenerator[None]:
+    """Another worker that has taken rows, and is silent for an hour."""
+    journal = PostgresJournal(url, lease=3600.0)
+    async with run_of(journal, target=target, now=lambda: 0.0):
+        rows = check_rows(listings(count))
+        await journal.add([row.entry async for row in rows if isinstance(row, Checked)])
+        assert len(await journal.take(count)) == count
+        yield
+
+
+async def test_waiting_for_rows_of_another_worker_is_told_and_until_when(
+    calm: Sandbox, caller: AsyncCubiCasa, postgres_url: str
+) -> None:
+    snapshots: list[Progress] = []
+    async with holding(postgres_url, calm.base_url, 3):
+        running = asyncio.create_task(
+            told(
+                import_drafts(caller, listings(5), journal=postgres_url, progress=snapshots.append)
+            )
+        )
+        await until(lambda: bool(snapshots) and snapshots[-1].phase == "waiting")
+        soon, late = (caller.runtime.utcnow() + timedelta(minutes=m) for m in (50, 60))
+        assert soon < (snapshots[-1].until or soon) <= late
+        assert {"looking", "sending"} >= {s.phase for s in snapshots if s.until is None}
+    outcomes = await running
+    assert made(calm) == once(5)
+    assert kinds(outcomes) == {"created": 5}
+    assert (snapshots[-1].phase, snapshots[-1].until) == ("ended", None)
+
+
+async def test_the_command_says_that_it_waits_and_the_status_says_for_whom(
+    calm: Sandbox, postgres_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.csv").write_text(as_csv(5))
+    arguments = ("drafts", "import", "rows.csv", "--journal", postgres_url, "--lease", "7200")
+    async with started(*arguments, environ=environment(calm), cwd=tmp_path) as child:
+        async with holding(postgres_url, calm.base_url, 3):
+            await until(lambda: '"waiting"' in child.output)
+            status = await run("drafts", "status", postgres_url, environ=environment(None))
+        result = await child.end()
+    [waits] = [row for row in result.rows if row["type"] == "waiting"]
+    assert "Waiting for rows of another worker." in result.err
+    leases = status.json[0]["leases"]
+    assert [lease["rows"] for lease in leases] == [3, 0]
+    held, own = (datetime.fromisoformat(lease["until"]) for lease in leases)
+    assert abs(datetime.fromisoformat(waits["until"]) - held) < timedelta(minutes=30)
+    assert own - held > timedelta(minutes=30), "it was asked for two hours"
+    assert (result.code, made(calm)) == (0, once(5))
 
 
 async def test_a_row_that_the_server_refuses_is_sent_once_and_told_by_all(

@@ -181,6 +181,13 @@ async def test_a_reader_that_goes_away_loses_nothing(shop: Shop) -> None:
     assert made(shop.sandbox) == once(200)
 
 
+async def test_a_journal_in_a_file_has_no_lease(shop: Shop) -> None:
+    result = await shop.imports(shop.file(1), "--lease", "60")
+    assert result.code == 2
+    assert "--lease is for journals in PostgreSQL" in result.err
+    assert not shop.sandbox.ledger.of(CREATE)
+
+
 class TestOnATerminal:
     async def test_there_is_a_bar_and_a_table_of_what_needs_a_look(self, shop: Shop) -> None:
         arguments = ("drafts", "import", "listings.csv", *SHORT)

@@ -163,6 +163,11 @@ class PostgresJournal(SharedJournal):
         [found] = await self._mine(lambda db: row(db.execute(texts.OPEN, self._ids)))
         return bool(found)
 
+    async def held_by_others(self) -> float | None:
+        """Seconds until rows of another worker may be taken over; see SharedJournal."""
+        [left] = await self._mine(lambda db: row(db.execute(texts.HELD_BY_OTHERS, self._ids)))
+        return None if left is None else max(0.0, float(left))
+
     async def forget_orders(self) -> None:
         """Drop what this worker saw on the server before."""
         await self._mine(lambda db: db.execute(texts.FORGET_ORDERS, self._ids))

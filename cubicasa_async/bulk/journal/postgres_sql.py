@@ -265,6 +265,11 @@ SELECT EXISTS (SELECT FROM cubicasa_drafts WHERE job = %(job)s AND state = 'new'
             AND (d.owner IS NOT NULL OR d.given_up IS NULL OR d.given_up < w.began)
     )
 """
+HELD_BY_OTHERS: Final = """
+SELECT extract(epoch FROM min(w.lease_until) - clock_timestamp())::float8 FROM cubicasa_workers w
+WHERE w.job = %(job)s AND w.worker <> %(me)s
+    AND EXISTS (SELECT FROM cubicasa_drafts d WHERE d.owner = w.worker)
+"""
 FORGET_ORDERS: Final = "DELETE FROM cubicasa_server_orders WHERE worker = %(me)s"
 ORDERS: Final = """
 SELECT external_id, order_id FROM cubicasa_server_orders

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from cubicasa_async.bulk.journal.postgres_place import PostgresPlace, row
 from cubicasa_async.bulk.journal.postgres_sql import HAS_TABLES
-from cubicasa_async.bulk.journal.status import JobStatus
+from cubicasa_async.bulk.journal.status import JobStatus, WorkerLease
 from cubicasa_async.errors import JournalError
 
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ _STATES: Final = """
 SELECT state, count(*), max(sent_at) FROM cubicasa_drafts WHERE job = %s
 GROUP BY state ORDER BY state
 """
-_WORKERS: Final = "SELECT count(*) FROM cubicasa_workers WHERE job = %s AND lease_until > now()"
+_WORKERS: Final = """
+SELECT w.lease_until, (SELECT count(*) FROM cubicasa_drafts d WHERE d.owner = w.worker)
+FROM cubicasa_workers w WHERE w.job = %s AND w.lease_until > now() ORDER BY w.lease_until
+"""
 
 
 async def read_shared_status(url: str) -> JobStatus:
@@ -57,7 +60,7 @@ def _status(db: Database, place: PostgresPlace) -> JobStatus:
         )
     job, target, began = found
     states = db.execute(_STATES, (job,)).fetchall()
-    [workers] = row(db.execute(_WORKERS, (job,)))
+    leases = [WorkerLease(_utc(until), rows) for until, rows in db.execute(_WORKERS, (job,))]
     return JobStatus(
         place=str(place),
         target=target,
@@ -66,7 +69,8 @@ def _status(db: Database, place: PostgresPlace) -> JobStatus:
         last_sent=max((_utc(row[2]) for row in states if row[2] is not None), default=None),
         states={state: count for state, count, _ in states},
         updating=0,
-        workers=workers,
+        workers=len(leases),
+        leases=leases,
     )
 
 

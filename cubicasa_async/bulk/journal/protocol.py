@@ -331,6 +331,13 @@ class SharedJournal(Record, Protocol):
         """Whether there are rows of the job that nobody has settled or given up yet."""
         ...
 
+    async def held_by_others(self) -> float | None:
+        """Seconds until the first rows that belong to another worker may be taken over.
+
+        That is if it shows no sign of life until then. None if no other has any.
+        """
+        ...
+
 
 R = TypeVar("R", bound=Record)
 

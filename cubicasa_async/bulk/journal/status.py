@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,19 @@ _ROW: Final = "SELECT state, made, body, order_id FROM drafts WHERE external_id 
 _FOLLOWS: Final = MADE | IN_DOUBT | {State.DELETING}
 
 
+@attrs.frozen
+class WorkerLease:
+    """A worker of a shared job.
+
+    Attributes:
+        until: When its rows may be taken over, if it shows no sign of life until then (UTC).
+        rows: How many rows belong to it.
+    """
+
+    until: datetime
+    rows: int
+
+
 @attrs.frozen(kw_only=True)
 class JobStatus:
     """A job as its journal has it.
@@ -42,6 +55,7 @@ class JobStatus:
         states: How many rows stand in which state.
         updating: How many drafts are being changed, or may have been: the end is not known.
         workers: How many workers are at it; None if it is not a shared job.
+        leases: What those have. One that was killed counts until its lease runs out.
     """
 
     place: str
@@ -52,6 +66,7 @@ class JobStatus:
     states: Mapping[str, int]
     updating: int
     workers: int | None = None
+    leases: Sequence[WorkerLease] = ()
 
     @property
     def rows(self) -> int:

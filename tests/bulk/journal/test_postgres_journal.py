@@ -225,6 +225,21 @@ asyncio.run(main())
         assert keys(await heir.take(10)) == ["B"]
 
 
+async def test_a_worker_knows_how_long_others_have_their_rows(
+    workers: tuple[Probe, Probe],
+) -> None:
+    first, second = workers
+    await first.add(entries(2))
+    assert await second.held_by_others() is None
+    await first.take(1)
+    assert await first.held_by_others() is None, "they are its own"
+    left = await second.held_by_others()
+    assert left is not None
+    assert LEASE / 2 < left <= LEASE
+    await second.ask(lambda db: db.execute(LIFELESS, (first.worker,)))
+    assert await second.held_by_others() == 0.0
+
+
 async def test_a_worker_that_leaves_gives_its_rows_back_at_once(postgres_url: str) -> None:
     async with worker(postgres_url) as first:
         await first.add(entries(2))
