@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any, Final, Generic, Protocol, TypeGuard, TypeVar
 
 from cubicasa_async.bulk.journal.protocol import Record
@@ -28,6 +29,7 @@ LOOKING: Final = RequestOptions(priority=Priority.BULK, deadline=300.0)
 SENDING: Final = RequestOptions(priority=Priority.BULK, deadline=600.0, retries=10)
 _LOST_IN_A_ROW: Final = 100
 _STOP_IS_SEEN_WITHIN: Final = 0.1
+_A_SECOND: Final = timedelta(seconds=1)  # what is shown of a moment is not before it
 _OF_THE_ROW: Final = frozenset({400, 409, 413, 422})
 
 
@@ -176,6 +178,8 @@ def stopped_by(error: CubiCasaError) -> CubiCasaError:
     if isinstance(error, (InvalidInputError, JournalError)):
         return error
     message = f"The job stopped before its end. {error.message}"
+    if error.retry_at is not None:
+        message += f" Run it again from {error.retry_at + _A_SECOND:%Y-%m-%d %H:%M:%S} UTC on."
     stopped = JobStoppedError(message, outcome=error.outcome)
     stopped.retry_at, stopped.__cause__ = error.retry_at, error
     return stopped

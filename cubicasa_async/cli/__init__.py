@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from io import TextIOWrapper
+
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def main() -> None:
@@ -22,8 +25,10 @@ def main() -> None:
         code = 130
         _drop_output()
     except OSError as exc:
+        what = "The output cannot be written: " if exc.errno in _NO_ROOM else ""
         print(  # noqa: T201 # click may be what is broken
-            f"Error: {exc.strerror or exc}. What was asked of the service may have been done.",
+            f"Error: {what}{exc.strerror or exc}. What was asked of the service may have been "
+            "done.",
             file=sys.stderr,
         )
         code = 4

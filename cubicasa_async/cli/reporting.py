@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from rich.console import Console
 
@@ -16,9 +17,12 @@ from cubicasa_async.bulk.rejected import RejectedRows
 from cubicasa_async.cli import output
 from cubicasa_async.cli.common import INCOMPLETE, INTERRUPTED
 from cubicasa_async.cli.stopping import Stop
-from cubicasa_async.errors import ConfigError, CubiCasaError
+from cubicasa_async.errors import ConfigError, CubiCasaError, InvalidInputError, JournalError
 
 _LISTED = 200
+_TELL_THEMSELVES = (ConfigError, InvalidInputError, JournalError)
+"""Errors that say what is to be done: the same command may never work."""
+
 _LONG_WAIT = 2.0
 _SAME = timedelta(seconds=1)
 _FINISHING = "Finishing what is under way. Press Ctrl-C again to stop at once."
@@ -76,6 +80,7 @@ class Report:
 
         Raises:
             CubiCasaError: The run ended with it; the summary was printed.
+            OSError: The output cannot be written; if there is more, that was said.
         """
         stopped: CubiCasaError | None = None
         with self._bar:
@@ -85,10 +90,19 @@ class Report:
                         self._take(outcome)
             except CubiCasaError as exc:
                 stopped = exc
+            except BrokenPipeError:  # whoever read it wants no more
+                raise
+            except OSError:
+                self._console = Console(stderr=True)
+                earlier, unwritten = self._finish_rejected()
+                self._say_summary(earlier, again=True)
+                if unwritten is not None:
+                    self._say(str(unwritten))
+                raise
             except asyncio.CancelledError:
                 if stop is None or not stop.at_once:
                     raise
-        unwritten = self._sum_up()
+        unwritten = self._sum_up(again=not isinstance(stopped, _TELL_THEMSELVES))
         if stopped is not None and unwritten is not None:
             self._say(str(unwritten))
         if error := stopped or unwritten:
@@ -115,25 +129,38 @@ class Report:
         """How many rows have an outcome. A draft without a row counts for none."""
         return self._counts.total() - sum(self._counts[cls.kind] for cls in WITHOUT_ROW)
 
-    def _sum_up(self) -> ConfigError | None:
+    def _sum_up(self, *, again: bool) -> ConfigError | None:
         """Say what became of the rows; gives what hindered writing down the rejected ones."""
-        earlier = unwritten = None
-        if self._rejected is not None:
-            try:
-                earlier = self._rejected.finish()
-            except OSError as exc:
-                unwritten = _unwritable(self._rejected, exc)
-        unreached = max(0, self._rows - self._of_rows())
+        earlier, unwritten = self._finish_rejected()
         if self._as_json:
             summary = {"type": "summary", "rows": self._rows, "outcomes": dict(self._counts)}
-            output.json_line({**summary, "not reached": unreached, "journal": self._journal})
+            output.json_line({**summary, "not reached": self._unreached, "journal": self._journal})
         elif self._listed:
             self._console.print(output.outcome_table(self._listed))
             if len(self._listed) == _LISTED:
                 self._say("There may be more; --json lists every row.")
+        self._say_summary(earlier, again=again)
+        return unwritten
+
+    def _finish_rejected(self) -> tuple[Path | None, ConfigError | None]:
+        """Where the file of rejected rows is now that was there before, and what went wrong."""
+        if self._rejected is None:
+            return None, None
+        try:
+            return self._rejected.finish(), None
+        except OSError as exc:
+            return None, _unwritable(self._rejected, exc)
+
+    @property
+    def _unreached(self) -> int:
+        return max(0, self._rows - self._of_rows())
+
+    def _say_summary(self, earlier: Path | None, *, again: bool) -> None:
+        """Say how it went; `again` if the same command goes on from there."""
         self._say(f"Of {self._rows} rows: {output.counted(self._counts, self._kinds)}.")
-        if unreached:
-            self._say(f"{unreached} rows were not reached. Run the same command again.")
+        if self._unreached:
+            advice = " Run the same command again." if again else ""
+            self._say(f"{self._unreached} rows were not reached.{advice}")
         if self._rejected is not None and self._rejected.count:
             place = output.shown_path(self._rejected.path)
             self._say(f"Rejected rows: {place}. Correct them there, and import that file.")
@@ -142,7 +169,6 @@ class Report:
             self._say(f"The file of rejected rows that was there before is {place} now.")
         if self._journal is not None:
             self._say(f"Journal: {self._journal}")
-        return unwritten
 
     def _say(self, text: str) -> None:
         self._console.print(text, soft_wrap=True, markup=False, highlight=False)

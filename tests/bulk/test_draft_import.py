@@ -3,8 +3,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -612,6 +614,10 @@ class TestFaultsOfAllRows:
         assert outcomes == []
         assert error.retry_at is not None
         assert (error.retry_at - moments.utcnow()).total_seconds() == 3600
+        shown = re.search(r"Run it again from (.*) UTC on\.", error.message)
+        assert shown is not None
+        late = datetime.fromisoformat(f"{shown[1]}+00:00") - error.retry_at
+        assert timedelta() < late <= timedelta(seconds=1)
         assert set(states(journal).values()) == {"new"}
 
 

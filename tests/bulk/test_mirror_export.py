@@ -83,3 +83,17 @@ async def test_the_extra_for_parquet_is_named(
     async with Mirror(mirrored) as mirror:
         with pytest.raises(ConfigError, match=r"cubicasa-async\[parquet\]"):
             await export_mirror(mirror, tmp_path, "parquet")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+async def test_what_cannot_be_written_leaves_no_part_behind(
+    mirrored: str, tmp_path: Path, form: str
+) -> None:
+    (tmp_path / "export" / f"assets.{form}" / "in-the-way").mkdir(parents=True)
+    async with Mirror(mirrored) as mirror:
+        with pytest.raises(StoreError, match="The export cannot be written"):
+            await export_mirror(mirror, tmp_path / "export", form)
+    assert {path.name for path in (tmp_path / "export").iterdir()} == {
+        f"orders.{form}",
+        f"assets.{form}",
+    }

@@ -66,16 +66,18 @@ async def test_an_entry_that_cannot_be_read_is_in_the_mirror_by_its_details(
     assert await kinds(mirror_orders(client, mirror)) == {"unchanged": 1, "changed": 1}
 
 
+@pytest.mark.parametrize("no_id", [7, ""])
 async def test_an_entry_without_an_id_means_that_nothing_can_be_said_to_have_vanished(
-    client: AsyncCubiCasa, server: OddOrders, mirror: str
+    client: AsyncCubiCasa, server: OddOrders, mirror: str, no_id: object
 ) -> None:
     for number in range(3):
         server.add(number)
     await kinds(mirror_orders(client, mirror))
     del server.orders[0]
-    server.orders[0]["id"] = 7
+    server.orders[0]["id"] = no_id
     found = [outcome async for outcome in mirror_orders(client, mirror)]
     assert [outcome.order_id for outcome in found if isinstance(outcome, FailedOrder)] == [None]
+    assert (await held(mirror)).keys() == {"o0", "o1", "o2"}
     assert await query(mirror, VANISHED) == []
     [last] = await query(mirror, "SELECT complete FROM runs ORDER BY run DESC LIMIT 1")
     assert not last["complete"]

@@ -181,6 +181,17 @@ async def test_a_reader_that_goes_away_loses_nothing(shop: Shop) -> None:
     assert made(shop.sandbox) == once(200)
 
 
+async def test_the_same_command_is_not_advised_where_it_can_never_work(shop: Shop) -> None:
+    await shop.imports(shop.file(2))
+    async with Sandbox() as another:
+        moved = Shop(shop.directory, another)
+        refused = await moved.imports("rows.csv")
+    assert refused.code == 2
+    assert "belongs to a job against" in refused.err
+    assert "2 rows were not reached.\n" in refused.err
+    assert "Run the same command again" not in refused.err
+
+
 async def test_a_journal_in_a_file_has_no_lease(shop: Shop) -> None:
     result = await shop.imports(shop.file(1), "--lease", "60")
     assert result.code == 2

@@ -16,6 +16,7 @@ import pytest
 
 from cubicasa_async.sandbox import Sandbox
 from tests.support.commands import COMMAND, environment
+from tests.support.listings import as_csv, made, once
 
 DELETE = ("drafts", "delete", "any")
 SECRET = "canary-2f7c"
@@ -160,6 +161,23 @@ async def test_a_closed_output_is_no_fault(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+async def test_an_import_whose_output_has_no_room_says_how_far_it_came(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.csv").write_text(as_csv(30))
+    line = f"cd '{tmp_path}' && cubicasa drafts import rows.csv --settle 0"
+    ended = await asyncio.to_thread(shell, f"{line} > /dev/full", environment(sandbox))
+    assert ended.returncode == 4
+    count, unreached, journal, error = ended.stderr.splitlines()
+    assert count.startswith("Of 30 rows: ")
+    assert unreached.endswith(" rows were not reached. Run the same command again.")
+    assert journal == "Journal: rows.csv.journal"
+    assert error.startswith("Error: The output cannot be written: No space left on device.")
+    again = await asyncio.to_thread(shell, line, environment(sandbox))
+    assert (again.returncode, made(sandbox)) == (0, once(30))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
 @pytest.mark.parametrize("command", ["orders list", "endpoints", "--help", "orders mirror x.db"])
 async def test_an_output_without_room_is_said(
     sandbox: Sandbox, command: str, tmp_path: Path
@@ -168,5 +186,5 @@ async def test_an_output_without_room_is_said(
     line = f"cd '{tmp_path}' && cubicasa {command} > /dev/full"
     ended = await asyncio.to_thread(shell, line, environment(sandbox))
     assert ended.returncode == 4
-    assert ended.stderr.startswith("Error: No space left on device.")
+    assert ended.stderr.startswith("Error: The output cannot be written: No space left on device.")
     assert len(ended.stderr.splitlines()) == 1

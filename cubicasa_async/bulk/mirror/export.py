@@ -64,8 +64,11 @@ async def export_mirror(mirror: Mirror, directory: Path, form: str) -> list[tupl
             for table in _TABLES:
                 path = directory / f"{table.name}.{form}"
                 part = path.with_name(f"{path.name}.part")
-                written.append((path, await _export(connection, table, part, form)))
-                part.replace(path)
+                try:
+                    written.append((path, await _export(connection, table, part, form)))
+                    part.replace(path)
+                finally:
+                    part.unlink(missing_ok=True)
     except OSError as exc:
         raise StoreError(f"The export cannot be written: {exc}.") from None
     return written

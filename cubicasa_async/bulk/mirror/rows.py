@@ -12,7 +12,7 @@ import msgspec
 from cubicasa_async.config import Secret
 from cubicasa_async.core import codec
 from cubicasa_async.core.walk import Page
-from cubicasa_async.errors import Undecodable
+from cubicasa_async.errors import FieldError, Undecodable
 from cubicasa_async.resources.order import (
     AddOn,
     Address,
@@ -48,12 +48,19 @@ def listed_rows(page: Page[Order], key: Secret) -> tuple[list[ListedRow], list[U
     for record in page.records:
         item = record.item
         if not isinstance(item, Undecodable):
-            rows.append(_listed_row(item, codec.unstructure(item), key))
+            if item.id:
+                rows.append(_listed_row(item, codec.unstructure(item), key))
+            else:
+                unknown.append(_without_id(item))
         elif isinstance(order_id := codec.as_mapping(item.raw).get("id"), str) and order_id:
             rows.append(_listed_row(Order(id=order_id), item.raw, key))
         else:
             unknown.append(item)
     return rows, unknown
+
+
+def _without_id(item: Order) -> Undecodable:
+    return Undecodable(codec.unstructure(item), (FieldError("id", "must not be empty"),))
 
 
 def _listed_row(order: Order, fields: Any, key: Secret) -> ListedRow:
