@@ -50,7 +50,8 @@ def is_unambiguous(url: str) -> bool:
     except UnicodeError:
         return False
     return (
-        authority.count("@") <= 1
+        "\0" not in url  # behind it, libpq reads nothing
+        and authority.count("@") <= 1
         and "@" not in behind
         and all(_HOST.fullmatch(host) for host in hosts.split(","))
         and all(_PARAMETER.fullmatch(part) for part in query.split("&") if query)
