@@ -25,7 +25,7 @@ class SoleRun:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock: FileLock | None = None
-        self._watched: dict[Path, Identity | None] = {}
+        self._watched: dict[Path, Identity | None]
 
     def acquire(self) -> Path:
         """Take it; gives the file's own path.
@@ -71,6 +71,5 @@ class SoleRun:
 
     def release(self) -> None:
         """Give it back; a second time does nothing."""
-        self._watched = {}
         if self._lock is not None:
             self._lock.release()

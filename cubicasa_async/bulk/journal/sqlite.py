@@ -47,7 +47,7 @@ class SqliteJournal(Journal):
 
     def __init__(self, path: str | Path) -> None:
         self.path: Path = Path(path)
-        self._place = self.path
+        self._place: Path
         self._run = 0
         self._now: Callable[[], float] = lambda: 0.0
         self._sole = SoleRun(self.path)

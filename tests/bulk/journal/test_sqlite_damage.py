@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import sqlite3
@@ -339,6 +340,28 @@ async def test_a_bit_that_has_changed_in_what_a_row_says_is_refused(
         with pytest.raises(JournalError, match=r"is damaged|cannot be read"):
             assert read_status(path).states == {"new": 50, "created": 1}
         assert path.read_bytes() == spoilt
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "reason"),
+    [
+        (b'{"street": "9"}', "the row of line 7 is not what was written"),
+        (
+            b'{"street": "\xff"}',
+            "Could not decode to UTF-8 column 'body'",
+        ),
+    ],
+)
+async def test_which_row_has_changed_is_told(tmp_path: Path, spoilt: bytes, reason: str) -> None:
+    path, body = tmp_path / "journal", '{"street": "8"}'
+    async with run_of(SqliteJournal(path), target=TARGET, now=lambda: 0.0) as journal:
+        await journal.claim([Entry("A", 7, body)])
+    path.write_bytes(path.read_bytes().replace(body.encode(), spoilt))
+    for read in (intents(path), asyncio.to_thread(read_status, path)):
+        with pytest.raises(JournalError) as caught:
+            await read
+        assert str(caught.value).startswith(f"The journal {path} is damaged ({reason}")
+        assert str(caught.value).count("Nothing more is sent.") == 1
 
 
 async def test_control_sqlite_alone_sees_no_change_of_a_letter(
