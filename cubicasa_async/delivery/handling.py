@@ -109,8 +109,9 @@ async def handle_events(
         inbox: Holds the events. Several processes may share its database.
         handler: Does what is to be done.
         concurrency: How many orders are handled at once.
-        attempts: After so many failures an event becomes a dead letter. That the service cannot
-            be reached, or refuses the key, does not count.
+        attempts: After so many failures an event becomes a dead letter, unless the same event comes
+            again before. That the service cannot be reached, or refuses the key, does not count;
+            the longer that lasts, the longer the waits.
         retry: How the waits between attempts grow; from 5 seconds to an hour by default.
         repeats: Seconds within which the same event may be a repeated call. The vendor's spacing
             of its three attempts is not documented; this is inferred.
