@@ -99,12 +99,7 @@ class Store:
         with self._explaining():
             async with self._open_engine().begin() as connection:
                 yield connection
-        path = self.place.path
-        if path is not None and identity_of(path) != self._file:
-            raise StoreError(
-                f"{self.name} was removed or replaced while it was in use, and what was written "
-                "since is lost. Put it back if it was moved, and start again."
-            )
+        self._require_file()
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncConnection]:
@@ -224,7 +219,16 @@ class Store:
     def _open_engine(self) -> AsyncEngine:
         if self._engine is None:
             raise StoreError(f"The store {self.name} is not open.")
+        self._require_file()  # a new connection would make another one
         return self._engine
+
+    def _require_file(self) -> None:
+        path = self.place.path
+        if path is not None and identity_of(path) != self._file:
+            raise StoreError(
+                f"{self.name} was removed or replaced while it was in use, and what was written "
+                "since is lost. Put it back if it was moved, and start again."
+            )
 
     @contextmanager
     def _explaining(self) -> Generator[None]:

@@ -65,13 +65,12 @@ async def test_a_transaction_that_fails_has_written_nothing(target: str) -> None
 async def test_what_is_written_to_a_file_that_was_taken_away_is_not_taken_for_written(
     tmp_path: Path, *, replaced: bool
 ) -> None:
-    path = tmp_path / "things.db"
+    path, away = tmp_path / "things.db", tmp_path / "away.db"
     async with Store(path, SCHEMA) as store:
         await put(store, "a")
-        content = path.read_bytes()
-        path.unlink()
+        path.rename(away)  # kept, as a new file could get its number
         if replaced:
-            path.write_bytes(content)
+            path.write_bytes(away.read_bytes())
         for name in ("b", "c"):
             with pytest.raises(StoreError, match="was removed or replaced while it was in use"):
                 await put(store, name)
