@@ -126,9 +126,9 @@ async def handle_events(
     if concurrency < 1 or attempts < 1 or repeats < 0:
         raise ConfigError("concurrency and attempts must be 1 or more, and repeats 0 or more.")
     handling = _Handling(
-        client,
-        inbox,
-        handler,
+        client=client,
+        inbox=inbox,
+        handler=handler,
         attempts=attempts,
         retry=retry or RetryPolicy(first_wait=5.0, longest_wait=3600.0),
         repeats=timedelta(seconds=repeats),
@@ -150,9 +150,9 @@ async def handle_events(
 class _Handling:
     """What the workers share."""
 
-    client: AsyncCubiCasa = attrs.field(kw_only=False)
-    inbox: Inbox = attrs.field(kw_only=False)
-    handler: Handler = attrs.field(kw_only=False)
+    client: AsyncCubiCasa
+    inbox: Inbox
+    handler: Handler
     attempts: int
     retry: RetryPolicy
     repeats: timedelta
