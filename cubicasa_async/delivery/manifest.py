@@ -141,7 +141,7 @@ def read_manifest(path: Path, order_id: str | None = None) -> dict[str, Entry]:
         content = msgspec.json.decode(path.read_bytes(), type=_Content)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as exc:
+    except (OSError, ValueError, msgspec.MsgspecError, RecursionError) as exc:
         raise ConfigError(
             f"The manifest {path} cannot be read: {exc}. Move it away to have the files fetched "
             "again; those that are there are kept."

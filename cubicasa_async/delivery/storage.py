@@ -105,7 +105,7 @@ class Part:
         try:
             about = msgspec.json.decode(self._about_path.read_bytes(), type=PartState)
             part = self._path.lstat()
-        except (OSError, ValueError):
+        except (OSError, ValueError, msgspec.MsgspecError):
             return None
         return (about, part.st_size) if stat.S_ISREG(part.st_mode) else None
 
